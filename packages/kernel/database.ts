@@ -1,0 +1,75 @@
+import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
+import pg from 'pg';
+import { WaybillError } from './errors.ts';
+import type { Logger } from './log.ts';
+
+pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`bigint ${text} does not fit a JavaScript number`);
+  return value;
+});
+
+/** A service's own database. `T` maps table names to row types. */
+export type Database<T> = {
+  db: Kysely<T>;
+  /** For what needs a session of its own (LISTEN, session locks): the address with its login. */
+  url: string;
+  /** Resolves when a trivial query answers; rejects with `unavailable`. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+};
+
+export type Tx<T> = Transaction<T>;
+
+/** Opens a pool of at most `max` connections. Opening never fails: the first query does, and so does `ping`. */
+export function openDatabase<T>(options: { url: string; max: number; name: string; log: Logger }): Database<T> {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.max,
+    application_name: options.name,
+    connectionTimeoutMillis: 3_000,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: 15_000,
+    idle_in_transaction_session_timeout: 30_000,
+    keepAlive: true,
+  });
+  // An idle connection that the server closes: the pool replaces it, so it is worth a line and not a crash.
+  pool.on('error', (err) => options.log.warn('idle database connection lost', { database: options.name, err }));
+  const db = new Kysely<T>({ dialect: new PostgresDialect({ pool }) });
+  return {
+    db,
+    url: options.url,
+    async ping() {
+      await sql`select 1`.execute(db).catch((error: unknown) => {
+        throw databaseFailure(error) ?? error;
+      });
+    },
+    close: () => db.destroy(),
+  };
+}
+
+const connectionCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT']);
+// Class 08 connection, 53 out of resources, 57 operator intervention (shutdown, statement time-out), 40 serialization and deadlock, 55P03 lock.
+const retryableStates = /^(08|53|57|40)...$|^55P03$/;
+
+/** The form a failure of the database takes for a caller: `unavailable` when a retry can help, otherwise undefined (a bug). */
+export function databaseFailure(error: unknown): WaybillError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const retryable =
+    connectionCodes.has(code) ||
+    retryableStates.test(code) ||
+    /Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error/.test(
+      error.message,
+    ) ||
+    (error instanceof AggregateError && error.errors.some((inner) => databaseFailure(inner) !== undefined));
+  return retryable
+    ? new WaybillError('unavailable', 'the database cannot be reached right now', { cause: error, retryAfter: 1 })
+    : undefined;
+}
+
+/** The constraint that a unique violation named, if the error is one. */
+export function violatedConstraint(error: unknown): string | undefined {
+  if (!(error instanceof pg.DatabaseError) || (error.code !== '23505' && error.code !== '23514')) return undefined;
+  return error.constraint ?? '';
+}
