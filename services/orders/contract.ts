@@ -1,0 +1,136 @@
+// Loaded inside the workflow sandbox: import nothing here but message definitions and types.
+import { defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { PaymentStatus } from '@waybill/billing/contract';
+import type { TotalCode } from '@waybill/catalog/contract';
+import type { Money } from '@waybill/kernel/money';
+import type { Address, ShipmentReport } from '@waybill/shipping/contract';
+
+export const taskQueue = 'orders';
+export const workflowId = (orderId: string): string => `order/${orderId}`;
+/** Parts of an order are numbered within it: `ful_<ulid>-1` belongs to `ord_<ulid>`. */
+export const partId = (prefix: 'lin' | 'ful' | 'tsk', orderId: string, number: number): string =>
+  `${prefix}_${orderId.slice(orderId.indexOf('_') + 1)}-${number}`;
+/** The order that a part id belongs to. */
+export const orderIdOfPart = (id: string): string => `ord_${id.slice(id.indexOf('_') + 1, id.lastIndexOf('-'))}`;
+
+export type OrderStatus =
+  | 'pending'
+  | 'processing'
+  | 'customerActionRequired'
+  | 'onHold'
+  | 'backordered'
+  | 'completed'
+  | 'partiallyCompleted'
+  | 'cancelled'
+  | 'timedOut'
+  | 'failed';
+export type FulfillmentStatus = 'unavailable' | 'pending' | 'processing' | 'completed' | 'cancelled' | 'failed';
+
+export type OrderLine = {
+  id: string;
+  sku: string;
+  name: string;
+  quantity: number;
+  unitPrice: Money;
+  /** `unitPrice × quantity`, before tax. */
+  total: Money;
+  /** Basis points; tax is rounded per line, half up. */
+  taxRate: number;
+};
+export type OrderTotal = { code: TotalCode; amount: Money };
+
+export type Fulfillment = {
+  id: string;
+  status: FulfillmentStatus;
+  /** Null while no location has the goods. */
+  locationId: string | null;
+  lines: { lineId: string; quantity: number }[];
+  shipmentId?: string;
+};
+
+export type Choice = 'amend' | 'wait' | 'cancel';
+export type WaitingKind = 'customerChoice' | 'fraudReview' | 'paymentException' | 'carrier';
+export type WaitingFor = { kind: WaitingKind; since: string; deadline?: string; choices?: string[] };
+
+export type TaskKind = 'fraudReview' | 'paymentException';
+export type Task = {
+  id: string;
+  orderId: string;
+  kind: TaskKind;
+  status: 'open' | 'decided' | 'closed';
+  /** What the person should know, in one sentence. */
+  summary: string;
+  choices: string[];
+  openedAt: string;
+  deadline: string | null;
+  decision: string | null;
+  decidedBy: string | null;
+  decidedAt: string | null;
+  note: string | null;
+};
+
+/** Who did it: a principal's id, `workflow`, or `carrier`. */
+export type OrderEvent = {
+  sequence: number;
+  type: string;
+  at: string;
+  actor: string;
+  reason: string | null;
+  /** Ids and states only: the same data goes onto the bus. */
+  data: Record<string, unknown>;
+};
+
+/** Every waiting time of an order, in milliseconds; fixed when the workflow starts. */
+export type OrderWaits = {
+  customerChoice: number;
+  fraudReview: number;
+  /** How long before its expiry an authorization is renewed. */
+  renewBefore: number;
+  /** The longest pause between two tries of a far step. */
+  retryInterval: number;
+};
+
+export type OrderInput = {
+  id: string;
+  customerId: string | null;
+  currency: string;
+  lines: OrderLine[];
+  totals: OrderTotal[];
+  total: Money;
+  delivery: { method: 'ship'; shippingMethod: string; address: Address };
+  payment: { provider: string; token: string };
+  waits: OrderWaits;
+};
+
+/** The projection of an order's state: the row as it should be, and the events and tasks that came with it. */
+export type OrderChange = {
+  orderId: string;
+  version: number;
+  status: OrderStatus;
+  paymentStatus: PaymentStatus;
+  lines: OrderLine[];
+  totals: OrderTotal[];
+  total: Money;
+  fulfillments: Fulfillment[];
+  waitingFor: WaitingFor | null;
+  cancelRequested: boolean;
+  /** True once a parcel has left: from then on a cancel is refused. */
+  dispatched: boolean;
+  events: OrderEvent[];
+  tasks: Task[];
+};
+
+/** `saveOrder` is safe to repeat and to reorder: an older version changes no row, and an event is stored once. */
+export type OrderActivities = { saveOrder(change: OrderChange): Promise<void> };
+
+export type Intent = { actor: string; reason: string; expectedVersion: number | null };
+
+export const cancelOrder = defineUpdate<{ version: number }, [Intent]>('cancelOrder');
+export const chooseForOrder = defineUpdate<
+  { version: number },
+  [{ choice: 'amend' | 'cancel'; actor: string; expectedVersion: number | null }]
+>('chooseForOrder');
+export const decideTask = defineUpdate<{ version: number }, [{ taskId: string; decision: string; actor: string; note: string | null }]>(
+  'decideTask',
+);
+export const reportShipment = defineSignal<[ShipmentReport]>('reportShipment');

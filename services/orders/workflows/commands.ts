@@ -1,0 +1,76 @@
+import { ApplicationFailure, setHandler } from '@temporalio/workflow';
+import { cancelOrder, chooseForOrder, decideTask } from '../contract.ts';
+import { isEnd } from '../states.ts';
+import { hasLeft, type OpenOrder } from './open-order.ts';
+
+const refuse = (code: 'conflict' | 'not_found' | 'invalid' | 'precondition_failed', message: string): ApplicationFailure =>
+  ApplicationFailure.nonRetryable(message, code);
+
+/** What people may ask of a running order. Validators answer at once and are synchronous: the SDK does not await them. */
+export function handleCommands(order: OpenOrder): void {
+  const { id } = order.input;
+
+  function expectOpen(what: string, expectedVersion: number | null): void {
+    if (isEnd(order.status)) throw refuse('conflict', `order ${id} is ${order.status}, so ${what}`);
+    if (expectedVersion !== null && expectedVersion !== order.version) {
+      throw refuse('precondition_failed', `order ${id} is at version ${order.version}, not ${expectedVersion}: read it again`);
+    }
+  }
+
+  setHandler(
+    cancelOrder,
+    async ({ actor, reason }) => {
+      if (!order.cancel) {
+        order.cancel = { actor, reason };
+        order.record('cancelRequested', { actor, reason });
+      }
+      await order.flush();
+      return { version: order.version };
+    },
+    {
+      validator: ({ expectedVersion }) => {
+        expectOpen('it can no longer be cancelled', expectedVersion);
+        const gone = order.parcels.find(hasLeft);
+        if (gone)
+          throw refuse('conflict', `fulfillment ${gone.id} of order ${id} has already left, so the order can no longer be cancelled`);
+      },
+    },
+  );
+
+  setHandler(
+    chooseForOrder,
+    async ({ choice, actor }) => {
+      order.choice = { choice, actor };
+      await order.flush();
+      return { version: order.version };
+    },
+    {
+      validator: ({ choice, expectedVersion }) => {
+        expectOpen('it asks for no choice', expectedVersion);
+        const waiting = order.waitingFor();
+        if (waiting?.kind !== 'customerChoice') throw refuse('conflict', `order ${id} is ${order.status} and asks for no choice`);
+        if (order.choice) throw refuse('conflict', `the choice for order ${id} was already made: ${order.choice.choice}`);
+        if (waiting.choices?.includes(choice)) return;
+        throw refuse('conflict', `choice "${choice}" is not offered for order ${id}; it offers ${waiting.choices?.join(', ')}`);
+      },
+    },
+  );
+
+  setHandler(
+    decideTask,
+    async ({ taskId, decision, actor, note }) => {
+      order.decide(taskId, { decision, actor, note });
+      await order.flush();
+      return { version: order.version };
+    },
+    {
+      validator: ({ taskId, decision }) => {
+        const task = order.tasks.get(taskId);
+        if (!task) throw refuse('not_found', `task ${taskId} does not exist`);
+        if (task.status !== 'open') throw refuse('conflict', `task ${taskId} is ${task.status}, so there is nothing to decide`);
+        if (task.choices.includes(decision)) return;
+        throw refuse('invalid', `decision "${decision}" is not one of ${task.choices.join(', ')}`);
+      },
+    },
+  );
+}
