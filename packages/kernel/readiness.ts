@@ -1,0 +1,78 @@
+import type { Logger } from './log.ts';
+
+export type ReadinessCheck = {
+  name: string;
+  /** Resolves when the dependency answers. */
+  check(): Promise<void>;
+  /** Without it this process cannot do its work, so it must not be given any. */
+  needed: boolean;
+};
+
+export type ReadinessReport = {
+  ready: boolean;
+  draining: boolean;
+  checks: readonly { name: string; ok: boolean; needed: boolean; error?: string }[];
+};
+
+export type Readiness = {
+  /** Looks again when the last look is more than a second old; concurrent callers share one look. */
+  report(): Promise<ReadinessReport>;
+  /** From now on not ready, whatever the dependencies say: the process is on its way out. */
+  drain(): void;
+};
+
+const maxAgeMs = 1_000;
+
+export function createReadiness(checks: readonly ReadinessCheck[], options: { log?: Logger; timeoutMs?: number } = {}): Readiness {
+  const timeoutMs = options.timeoutMs ?? 2_000;
+  const last = new Map<string, boolean>();
+  let draining = false;
+  let looked: { at: number; report: Promise<ReadinessReport> } | undefined;
+
+  async function look(): Promise<ReadinessReport> {
+    const results = await Promise.all(
+      checks.map(async ({ name, check, needed }) => {
+        const error = await failureOf(check, timeoutMs);
+        if (last.get(name) !== !error && (error || last.has(name))) {
+          options.log?.[error ? 'warn' : 'info'](error ? 'dependency is out' : 'dependency is back', {
+            dependency: name,
+            ...(error ? { reason: error } : {}),
+          });
+        }
+        last.set(name, !error);
+        return { name, ok: !error, needed, ...(error ? { error } : {}) };
+      }),
+    );
+    return { ready: results.every(({ ok, needed }) => ok || !needed), draining: false, checks: results };
+  }
+
+  return {
+    async report() {
+      const now = performance.now();
+      if (!looked || now - looked.at > maxAgeMs) looked = { at: now, report: look() };
+      const report = await looked.report;
+      return draining ? { ...report, ready: false, draining } : report;
+    },
+    drain() {
+      draining = true;
+    },
+  };
+}
+
+/** The reason is ours or a short system text; it goes to operators on /readyz. */
+async function failureOf(check: () => Promise<void>, timeoutMs: number): Promise<string | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await Promise.race([
+      check(),
+      new Promise((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+      }),
+    ]);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error && error.message !== '' ? error.message : 'it does not answer';
+  } finally {
+    clearTimeout(timer);
+  }
+}
