@@ -1,0 +1,102 @@
+import { fileURLToPath } from 'node:url';
+import { Client, Connection, type ConnectionOptions, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
+import { type SettingsOf, type SettingsSchema, setting } from './config.ts';
+import type { KeyRing } from './encryption.ts';
+import { WaybillError } from './errors.ts';
+import { createPayloadCodec } from './payload-codec.ts';
+import { fromTemporalError } from './temporal-failure.ts';
+
+export const temporalSettings = {
+  TEMPORAL_ADDRESS: setting.text({ description: 'Host and port of the Temporal frontend.', default: '127.0.0.1:7233' }),
+  TEMPORAL_NAMESPACE: setting.text({ description: 'Temporal namespace of this installation.', default: 'default' }),
+  TEMPORAL_TIMEOUT: setting.duration({
+    description: 'How long a call to Temporal may take before it counts as unavailable.',
+    default: '3s',
+  }),
+  TEMPORAL_COMMAND_TIMEOUT: setting.duration({
+    description: 'The same for updates and queries, which wait for a worker.',
+    default: '10s',
+  }),
+} satisfies SettingsSchema;
+
+export type TemporalSettings = SettingsOf<typeof temporalSettings>;
+
+export type Temporal = {
+  client: Client;
+  connection: Connection;
+  /** Resolves when the namespace answers; rejects with `unavailable`. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+};
+
+export const failureConverterPath = fileURLToPath(new URL('./failure-converter.ts', import.meta.url));
+
+/** What a client, a worker and a replayer must share: encrypted payloads, and failures inside payloads. */
+export const createDataConverter = (ring: KeyRing): DataConverter => ({
+  failureConverterPath,
+  payloadCodecs: [createPayloadCodec(ring)],
+});
+
+/** Connects on first use and again by itself. Every call has a deadline; map what it throws with `fromTemporalError`. */
+export function createTemporal(options: { settings: TemporalSettings; ring: KeyRing; identity?: string }): Temporal {
+  const { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TIMEOUT, TEMPORAL_COMMAND_TIMEOUT } = options.settings;
+  const connection = Connection.lazy({
+    address: TEMPORAL_ADDRESS,
+    channelArgs: {
+      // gRPC's own back-off grows to two minutes; we want to be back a second after Temporal is.
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 1_000,
+    },
+    interceptors: [
+      deadlines(TEMPORAL_TIMEOUT, TEMPORAL_COMMAND_TIMEOUT),
+      makeGrpcRetryInterceptor(defaultGrpcRetryOptions({ maxAttempts: 3 })),
+    ],
+  });
+  const client = new Client({
+    connection,
+    namespace: TEMPORAL_NAMESPACE,
+    dataConverter: createDataConverter(options.ring),
+    ...(options.identity === undefined ? {} : { identity: options.identity }),
+  });
+  return {
+    client,
+    connection,
+    async ping() {
+      await connection.workflowService.describeNamespace({ namespace: TEMPORAL_NAMESPACE }).catch((error: unknown) => {
+        throw fromTemporalError(error) ?? error;
+      });
+    },
+    close: () => connection.close(),
+  };
+}
+
+/** Resolves when a namespace answers; rejects with `unavailable` otherwise. Needs no keys: it reads nothing of ours. */
+export async function checkTemporal(options: { address: string; namespace: string; timeoutMs: number }): Promise<void> {
+  const connection = Connection.lazy({ address: options.address, interceptors: [deadlines(options.timeoutMs, options.timeoutMs)] });
+  try {
+    await connection.workflowService.describeNamespace({ namespace: options.namespace });
+  } catch (error) {
+    throw (
+      fromTemporalError(error) ?? new WaybillError('unavailable', `the namespace ${options.namespace} does not answer`, { cause: error })
+    );
+  } finally {
+    await connection.close();
+  }
+}
+
+type Interceptor = NonNullable<ConnectionOptions['interceptors']>[number];
+
+// Calls that wait for a worker, or for a workflow to end. The server itself ends the latter after about a minute.
+const waitForWorker = /\/(UpdateWorkflowExecution|PollWorkflowExecutionUpdate|ExecuteMultiOperation|QueryWorkflow)$/;
+const waitForHistory = /\/GetWorkflowExecutionHistory$/;
+
+/** A deadline for each call that has none of its own (`client.withDeadline` sets one). */
+function deadlines(timeoutMs: number, commandTimeoutMs: number): Interceptor {
+  return (options, nextCall) => {
+    const { path } = options.method_definition;
+    const timeout = waitForWorker.test(path) ? commandTimeoutMs : waitForHistory.test(path) ? 90_000 : timeoutMs;
+    const call = nextCall({ ...options, deadline: options.deadline ?? Date.now() + timeout });
+    return call as ReturnType<Interceptor>; // an interceptor that only changes options hands on the next call; the type names a class
+  };
+}

@@ -1,0 +1,187 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { IllegalStateError } from '@temporalio/common';
+import { NativeConnection, Runtime, type Logger as SdkLogger, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { Calls } from './calls.ts';
+import { type SettingsOf, type SettingsSchema, setting } from './config.ts';
+import type { KeyRing } from './encryption.ts';
+import { type LogFields, type Logger, limitLogger } from './log.ts';
+import { createDataConverter, temporalSettings } from './temporal-client.ts';
+import { wrapActivities } from './temporal-failure.ts';
+
+export const workerSettings = {
+  ...temporalSettings,
+  TEMPORAL_MAX_CACHED_WORKFLOWS: setting.integer({
+    description: 'Orders a worker keeps in memory between their steps; others are replayed when something happens to them.',
+    default: '200',
+    min: 0,
+    max: 100_000,
+  }),
+  TEMPORAL_METRICS_ADDRESS: setting.optional(
+    setting.text({ description: 'host:port of one more listener, with the metrics of the Temporal SDK. One per process. Off without it.' }),
+  ),
+} satisfies SettingsSchema;
+
+export type WorkerSettings = SettingsOf<typeof workerSettings>;
+
+/** How much of the process a queue may take. Each poll is an open request to Temporal, also while idle. */
+export type WorkerLimits = {
+  workflowTasks?: number;
+  workflowPolls?: number;
+  activities?: number;
+  activityPolls?: number;
+  localActivities?: number;
+};
+
+export type RunningWorker = {
+  taskQueue: string;
+  /** `connecting`: Temporal cannot be reached (yet); it goes on trying until it is stopped. */
+  state(): 'connecting' | 'running' | 'stopped';
+  /** Takes no more work, gives what runs some seconds to end, and resolves when the worker has gone. */
+  stop(): Promise<void>;
+};
+
+/** One connection for all workers of a process. Opened by the first that needs it; close it after the workers. */
+export type WorkerConnection = { open(): Promise<NativeConnection>; close(): Promise<void> };
+
+/** Sets the SDK up once per process, before anything else of it: our log, our signals, metrics where asked for. */
+export function installRuntime(options: { log: Logger; metricsAddress?: string | undefined }): void {
+  try {
+    Runtime.install({
+      logger: sdkLogger(options.log),
+      shutdownSignals: [], // the process decides in which order its parts stop
+      telemetryOptions: {
+        logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} },
+        ...(options.metricsAddress ? { metrics: { prometheus: { bindAddress: options.metricsAddress } } } : {}),
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof IllegalStateError)) throw error; // installed already: several processes' worth of roles in one test process
+  }
+}
+
+export function createWorkerConnection(options: { settings: WorkerSettings }): WorkerConnection {
+  let opening: Promise<NativeConnection> | undefined;
+  return {
+    open() {
+      opening ??= NativeConnection.connect({ address: options.settings.TEMPORAL_ADDRESS }).catch((error: unknown) => {
+        opening = undefined;
+        throw error;
+      });
+      return opening;
+    },
+    async close() {
+      const connection = await opening?.catch(() => undefined);
+      opening = undefined;
+      await connection?.close();
+    },
+  };
+}
+
+/**
+ * Works on a task queue until it is stopped, whatever happens to Temporal: it starts before Temporal does, survives its
+ * restarts, and begins anew when the SDK gives up. Activities throw our errors by code.
+ */
+export function startWorker(options: {
+  connection: WorkerConnection;
+  settings: WorkerSettings;
+  ring: KeyRing;
+  taskQueue: string;
+  activities: Calls;
+  workflowBundle?: { codePath: string };
+  log: Logger;
+  limits?: WorkerLimits;
+}): RunningWorker {
+  const { taskQueue } = options;
+  const log = limitLogger(options.log.child({ taskQueue }));
+  const stopping = new AbortController();
+  const workerOptions = optionsOf(options, log);
+  let worker: Worker | undefined;
+  let state: 'connecting' | 'running' | 'stopped' = 'connecting';
+
+  const work = async (): Promise<void> => {
+    const connection = await options.connection.open();
+    worker = await Worker.create({ ...workerOptions, connection });
+    if (stopping.signal.aborted) return;
+    state = 'running';
+    await worker.run();
+  };
+
+  const run = async (): Promise<void> => {
+    for (let failures = 0; !stopping.signal.aborted; failures++) {
+      const startedAt = Date.now();
+      try {
+        await work();
+      } catch (err) {
+        if (stopping.signal.aborted) log.warn('temporal worker stopped before its work had ended', { err });
+        else log.warn('temporal worker cannot work, trying again', { err });
+      }
+      worker = undefined;
+      if (stopping.signal.aborted) break;
+      state = 'connecting';
+      if (Date.now() - startedAt > 60_000) failures = 0;
+      await delay(Math.min(250 * 2 ** failures, 5_000), undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+    state = 'stopped';
+  };
+
+  const ended = run();
+  return {
+    taskQueue,
+    state: () => state,
+    async stop() {
+      stopping.abort();
+      if (worker?.getState() === 'RUNNING') worker.shutdown();
+      await ended;
+    },
+  };
+}
+
+function optionsOf(options: Parameters<typeof startWorker>[0], log: Logger): WorkerOptions {
+  const { settings, workflowBundle, limits = {} } = options;
+  return {
+    namespace: settings.TEMPORAL_NAMESPACE,
+    taskQueue: options.taskQueue,
+    activities: wrapActivities(options.activities, log),
+    dataConverter: createDataConverter(options.ring),
+    shutdownGraceTime: 5_000,
+    shutdownForceTime: 10_000,
+    maxConcurrentActivityTaskExecutions: limits.activities ?? 50,
+    maxConcurrentActivityTaskPolls: limits.activityPolls ?? 2,
+    maxConcurrentLocalActivityExecutions: limits.localActivities ?? 100,
+    ...(workflowBundle
+      ? {
+          workflowBundle,
+          reuseV8Context: true,
+          maxCachedWorkflows: settings.TEMPORAL_MAX_CACHED_WORKFLOWS,
+          maxConcurrentWorkflowTaskExecutions: limits.workflowTasks ?? 40,
+          maxConcurrentWorkflowTaskPolls: limits.workflowPolls ?? 10,
+          // After a crash an order waits this long for the worker that had it in memory.
+          stickyQueueScheduleToStartTimeout: 5_000,
+        }
+      : {}),
+  };
+}
+
+/** The SDK's lines in our form. An outage makes it warn for every attempt of every step, so warnings pass a limit. */
+function sdkLogger(log: Logger): SdkLogger {
+  const limited = limitLogger(log);
+  const fields = (meta: object | undefined): LogFields => {
+    if (!meta) return {};
+    const { error, sdkComponent, ...rest } = meta as Record<string, unknown>; // plain attributes by the SDK's own type
+    return { ...rest, component: `temporal-${String(sdkComponent ?? 'sdk')}`, ...(error === undefined ? {} : { err: error }) };
+  };
+  const write: SdkLogger['log'] = (level, message, meta) => {
+    if (level === 'ERROR') limited.error(message, fields(meta));
+    else if (level === 'WARN') limited.warn(message, fields(meta));
+    else if (level === 'INFO' && meta?.['sdkComponent'] === 'workflow') log.info(message, fields(meta));
+    else log.debug(message, fields(meta));
+  };
+  return {
+    log: write,
+    trace: () => undefined,
+    debug: (message, meta) => write('DEBUG', message, meta),
+    info: (message, meta) => write('INFO', message, meta),
+    warn: (message, meta) => write('WARN', message, meta),
+    error: (message, meta) => write('ERROR', message, meta),
+  };
+}
