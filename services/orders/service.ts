@@ -1,0 +1,54 @@
+import { fileURLToPath } from 'node:url';
+import { billingCalls } from '@waybill/billing/contract';
+import { catalogCalls } from '@waybill/catalog/contract';
+import { inventoryCalls } from '@waybill/inventory/contract';
+import { defineService } from '@waybill/kernel/service';
+import { shippingCalls } from '@waybill/shipping/contract';
+import { createAcceptance } from './acceptance.ts';
+import { createCommands } from './commands.ts';
+import { type OrderChange, taskQueue } from './contract.ts';
+import { createLive } from './live.ts';
+import { orderRoutes } from './routes/orders.ts';
+import { streamRoutes } from './routes/stream.ts';
+import { taskRoutes } from './routes/tasks.ts';
+import { ordersSettings, waitsOf } from './settings.ts';
+import { createStarter } from './start.ts';
+import { projectOrder } from './store/project.ts';
+import type { OrdersTables } from './store/tables.ts';
+
+export const orders = defineService<typeof ordersSettings, OrdersTables>({
+  name: 'orders',
+  settings: ordersSettings,
+  migrations: new URL('./migrations/', import.meta.url),
+  taskQueue,
+  create({ settings, log, database, temporal, calls, wakeRelay }) {
+    const { db } = database;
+    const starter = createStarter({ db, temporal, waits: waitsOf(settings), startLimit: settings.ORDER_START_LIMIT, log });
+    const commands = createCommands({ db, temporal, starter });
+    const accept = createAcceptance({ db, catalog: calls(catalogCalls), starter, wakeRelay });
+    const live = createLive({ url: database.url, log });
+    const activities = {
+      async saveOrder(change: OrderChange): Promise<void> {
+        await projectOrder(db, change);
+        wakeRelay();
+      },
+    };
+    return {
+      async routes(app) {
+        const deps = { db, accept, commands, live };
+        await app.register(orderRoutes(deps));
+        await app.register(streamRoutes({ ...deps, log }));
+        await app.register(taskRoutes(deps));
+      },
+      startApi: async () => live.start(),
+      worker: {
+        activities,
+        workflows: {
+          path: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)),
+          nearActivities: { ...activities, ...calls(inventoryCalls), ...calls(billingCalls), ...calls(shippingCalls) },
+        },
+        loops: [starter.dispatcher, starter.partitions],
+      },
+    };
+  },
+});

@@ -1,0 +1,96 @@
+import { type Client, WithStartWorkflowOperation, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import type { Logger } from '@waybill/kernel/log';
+import { money } from '@waybill/kernel/money';
+import type { Loop } from '@waybill/kernel/service';
+import type { Kysely } from 'kysely';
+import { type OrderInput, type OrderWaits, taskQueue, workflowId } from './contract.ts';
+import { ensurePartitions, findUnstarted, markStarted } from './store/starts.ts';
+import type { AcceptedOrder, OrdersTables } from './store/tables.ts';
+import type { order as orderWorkflow } from './workflows/index.ts';
+
+type Deps = { db: Kysely<OrdersTables>; temporal: Client; waits: OrderWaits; startLimit: number; log: Logger };
+
+const inputOf = (accepted: AcceptedOrder, waits: OrderWaits): OrderInput => ({
+  ...accepted,
+  total: money(accepted.total, accepted.currency),
+  waits,
+});
+
+// An order's workflow runs once: its id is taken for as long as Temporal remembers it, and its row remembers longer.
+const once = (id: string) => ({ taskQueue, workflowId: workflowId(id), workflowIdReusePolicy: 'REJECT_DUPLICATE' as const });
+
+/** Starts order workflows: at once from the API, within a limit, and by the dispatcher for what was left. */
+export function createStarter({ db, temporal, waits, startLimit, log }: Deps) {
+  let starting = 0;
+  let started: string[] = [];
+
+  async function start(accepted: AcceptedOrder): Promise<void> {
+    try {
+      await temporal.workflow.start<typeof orderWorkflow>('order', { ...once(accepted.id), args: [inputOf(accepted, waits)] });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+  }
+
+  /** A hint for the dispatcher, so several are written together; one that is lost costs one rejected start. */
+  function remember(id: string): void {
+    started.push(id);
+    if (started.length > 1) return; // a write is on its way
+    setTimeout(() => {
+      const ids = started;
+      started = [];
+      markStarted(db, ids).catch((err: unknown) => log.debug('starts were not recorded', { count: ids.length, err }));
+    }, 500);
+  }
+
+  return {
+    /** Never waits and never fails: what it cannot start now stays pending, for the dispatcher. */
+    startSoon(accepted: AcceptedOrder): void {
+      if (starting >= startLimit) return;
+      starting++;
+      start(accepted)
+        .then(() => remember(accepted.id))
+        .catch((err: unknown) => log.debug('order not started at once', { orderId: accepted.id, err }))
+        .finally(() => starting--);
+    },
+
+    /** For a command that must reach an order whether or not it has started. */
+    withStart: (accepted: AcceptedOrder) =>
+      new WithStartWorkflowOperation<typeof orderWorkflow>('order', {
+        ...once(accepted.id),
+        args: [inputOf(accepted, waits)],
+        workflowIdConflictPolicy: 'USE_EXISTING',
+      }),
+
+    /** The dispatcher: starts pending orders that nobody has started. */
+    dispatcher: {
+      name: 'order-dispatcher',
+      everyMs: 1_000,
+      async run() {
+        const batch = 100;
+        const waiting = await findUnstarted(db, batch);
+        for (let i = 0; i < waiting.length; i += startLimit) {
+          const part = waiting.slice(i, i + startLimit);
+          await Promise.all(part.map(start));
+          await markStarted(
+            db,
+            part.map(({ id }) => id),
+          );
+        }
+        return waiting.length === batch;
+      },
+    } satisfies Loop,
+
+    /** Keeps partitions ready ahead of time. */
+    partitions: {
+      name: 'order-partitions',
+      everyMs: 3_600_000,
+      async run() {
+        await ensurePartitions(db);
+        return false;
+      },
+    } satisfies Loop,
+  };
+}
+
+export type Starter = ReturnType<typeof createStarter>;
