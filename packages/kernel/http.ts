@@ -104,6 +104,10 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
   app.addHook('preClose', () => {
     readiness.drain();
     closeEventStreams(app.server);
+    // A connection that becomes idle after the close began would otherwise keep the process until its time-out.
+    const sweep = setInterval(() => app.server.closeIdleConnections(), 50);
+    app.server.once('close', () => clearInterval(sweep));
+    if (!app.server.listening) clearInterval(sweep);
   });
   return app;
 }
