@@ -21,7 +21,7 @@ import { WaybillError } from '@waybill/kernel/errors';
 import pg from 'pg';
 import { isPortFree } from './ports.ts';
 import { type Account, canReach, reachableBinaries, serverAccount } from './postgres-files.ts';
-import { childExit, childrenOf, describeProcess, isAlive, sendSignal, waitForExit } from './processes.ts';
+import { childExit, childrenOf, describeProcess, howItEnded, isAlive, sendSignal, waitForExit } from './processes.ts';
 
 export type PostgresOptions = {
   /** Made on the first start. Belongs to PostgreSQL alone. */
@@ -33,18 +33,22 @@ export type PostgresOptions = {
   password: string;
   /** False turns off everything that makes a commit survive a crash of the machine: for tests. */
   durable?: boolean;
+  /** Told each external command before it runs. */
+  onCommand?: (command: readonly string[]) => void;
 };
 
 export type Postgres = {
   url: string;
   pid: number;
+  /** Resolves when the server has ended, with how. */
+  exited: Promise<string>;
   /** Fast shutdown: open transactions are rolled back, what was committed is written out. */
   stop(): Promise<void>;
   /** SIGKILL to the server and all its processes, as a crash would. */
   kill(): void;
 };
 
-type Place = Required<PostgresOptions> & { account: Account; binaries: string };
+type Place = Required<Omit<PostgresOptions, 'onCommand'>> & Pick<PostgresOptions, 'onCommand'> & { account: Account; binaries: string };
 
 // A server under /root, say, can neither be told its path nor walk there; its working directory it can always reach, and
 // Linux has a name for that.
@@ -120,21 +124,25 @@ function createData(place: Place): void {
     const passwordFile = join(secrets, 'password');
     writeFileSync(passwordFile, `${place.password}\n`, { mode: 0o600 });
     if (place.account) for (const path of [draft, secrets, passwordFile]) chownSync(path, place.account.uid, place.account.gid);
-    const { status, stdout, stderr, error } = spawnSync(
-      join(place.binaries, 'bin', 'initdb'),
-      [
-        `--pgdata=${workingFolder(place, draft)}`,
-        '--username=postgres',
-        '--auth=scram-sha-256',
-        `--pwfile=${passwordFile}`,
-        '--encoding=UTF8',
-        '--locale=C',
-        '--locale-provider=builtin',
-        '--builtin-locale=C.UTF-8', // the same order and case rules on every machine
-        ...(place.durable ? [] : ['--no-sync']),
-      ],
-      { ...place.account, cwd: draft, env: environment, encoding: 'utf8' },
-    );
+    const command = join(place.binaries, 'bin', 'initdb');
+    const flags = [
+      `--pgdata=${workingFolder(place, draft)}`,
+      '--username=postgres',
+      '--auth=scram-sha-256',
+      `--pwfile=${passwordFile}`,
+      '--encoding=UTF8',
+      '--locale=C',
+      '--locale-provider=builtin',
+      '--builtin-locale=C.UTF-8', // the same order and case rules on every machine
+      ...(place.durable ? [] : ['--no-sync']),
+    ];
+    place.onCommand?.([command, ...flags]);
+    const { status, stdout, stderr, error } = spawnSync(command, flags, {
+      ...place.account,
+      cwd: draft,
+      env: environment,
+      encoding: 'utf8',
+    });
     if (status !== 0) throw new Error(`initdb failed in ${draft}: ${(stderr || stdout || error?.message) ?? ''}`.trim(), { cause: error });
     renameSync(draft, place.dataDir);
   } finally {
@@ -170,11 +178,14 @@ async function startServer(place: Place): Promise<Postgres> {
 
 function launch(place: Place): ChildProcess {
   const flags = Object.entries(settings(place.durable)).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
+  const command = join(place.binaries, 'bin', 'postgres');
+  const args = ['-D', workingFolder(place, place.dataDir), '-p', String(place.port), ...flags];
+  place.onCommand?.([command, ...args]);
   const log = openSync(place.logFile, 'a', 0o600);
   try {
     return spawn(
-      join(place.binaries, 'bin', 'postgres'),
-      ['-D', workingFolder(place, place.dataDir), '-p', String(place.port), ...flags],
+      command,
+      args,
       // Detached: Ctrl-C in a terminal goes to the whole process group, and the server must outlive what uses it.
       { ...place.account, cwd: place.dataDir, env: environment, detached: true, stdio: ['ignore', log, log] },
     );
@@ -222,6 +233,7 @@ function handle(place: Place, child: ChildProcess): Postgres {
   return {
     url: urlOf(place),
     pid,
+    exited: howItEnded(child),
     stop: () => end(child),
     kill() {
       killWhole(pid);

@@ -76,3 +76,9 @@ export function childExit(child: ChildProcess): Promise<void> {
     else child.once('exit', () => resolve());
   });
 }
+
+/** Resolves once the child has ended, with how, for people. */
+export async function howItEnded(child: ChildProcess): Promise<string> {
+  await childExit(child);
+  return child.signalCode ? `was ended by ${child.signalCode}` : `ended with exit code ${child.exitCode}`;
+}

@@ -22,19 +22,10 @@ type Options = {
  * a build with Go. Throws `unavailable` with what to do when there is none.
  */
 export async function findTemporal(options: Options): Promise<string> {
-  // biome-ignore lint/style/noProcessEnv: PATH and TEMPORAL_CLI tell where this machine keeps a program; they are not Waybill's settings.
-  const { cacheDir, onProgress = () => undefined, environment = process.env } = options;
-  const chosen = environment['TEMPORAL_CLI'];
-  if (chosen) {
-    const problem = await problemOf(chosen);
-    if (problem) throw new WaybillError('unavailable', `TEMPORAL_CLI is ${chosen}, but ${problem}`);
-    return chosen;
-  }
-  for (const candidate of [...onPath(environment['PATH']), ...(await inCache(cacheDir)), ...(await inGoPath())]) {
-    const problem = await problemOf(candidate);
-    if (!problem) return candidate;
-    if (problem !== missing) onProgress(`${candidate} is not used: ${problem}`);
-  }
+  const { cacheDir, onProgress = () => undefined } = options;
+  const { path, problems } = await locateTemporal(options);
+  if (path) return path;
+  for (const problem of problems) onProgress(problem);
   await mkdir(cacheDir, { recursive: true });
   const found = (await download(cacheDir, onProgress)) ?? (await build(cacheDir, onProgress));
   if (found) return found;
@@ -42,6 +33,25 @@ export async function findTemporal(options: Options): Promise<string> {
     'unavailable',
     `no temporal binary was found, and none could be fetched: install it (https://docs.temporal.io/cli), or install Go and run "go install ${goPackage}", or set TEMPORAL_CLI to its path`,
   );
+}
+
+/** The part of `findTemporal` that only looks: what is on this machine, and why a binary that is there will not do. */
+export async function locateTemporal(options: Options): Promise<{ path?: string; problems: string[] }> {
+  // biome-ignore lint/style/noProcessEnv: PATH and TEMPORAL_CLI tell where this machine keeps a program; they are not Waybill's settings.
+  const { cacheDir, environment = process.env } = options;
+  const chosen = environment['TEMPORAL_CLI'];
+  if (chosen) {
+    const problem = await problemOf(chosen);
+    if (problem) throw new WaybillError('unavailable', `TEMPORAL_CLI is ${chosen}, but ${problem}`);
+    return { path: chosen, problems: [] };
+  }
+  const problems: string[] = [];
+  for (const candidate of [...onPath(environment['PATH']), ...(await inCache(cacheDir)), ...(await inGoPath())]) {
+    const problem = await problemOf(candidate);
+    if (!problem) return { path: candidate, problems };
+    if (problem !== missing) problems.push(`${candidate} is not used: ${problem}`);
+  }
+  return { problems };
 }
 
 const missing = 'it is not there';

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { WaybillError } from '@waybill/kernel/errors';
 import { checkTemporal } from '@waybill/kernel/temporal-client';
 import { isPortFree } from './ports.ts';
-import { childExit, describeProcess, isAlive, sendSignal, waitForExit } from './processes.ts';
+import { childExit, describeProcess, howItEnded, isAlive, sendSignal, waitForExit } from './processes.ts';
 
 export { findTemporal } from './temporal-binary.ts';
 
@@ -22,12 +22,16 @@ export type TemporalOptions = {
   namespace?: string;
   /** False trades the safety of the file against a power cut for speed: for tests. */
   durable?: boolean;
+  /** Told each external command before it runs. */
+  onCommand?: (command: readonly string[]) => void;
 };
 
 export type EmbeddedTemporal = {
   address: string;
   uiUrl?: string;
   pid: number;
+  /** Resolves when it has ended, with how. */
+  exited: Promise<string>;
   /** Asks it to end, and insists after ten seconds. */
   stop(): Promise<void>;
   /** Ends it as a crash would. */
@@ -54,6 +58,7 @@ export async function startTemporal(options: TemporalOptions): Promise<EmbeddedT
     () => 0,
   );
   const log = await open(logFile, 'a');
+  options.onCommand?.([binary, ...argumentsOf(options)]);
   const child = spawn(binary, argumentsOf(options), { stdio: ['ignore', log.fd, log.fd], detached: true }); // Ctrl-C must reach us alone
   try {
     const pid = await spawned(child, binary);
@@ -63,6 +68,7 @@ export async function startTemporal(options: TemporalOptions): Promise<EmbeddedT
       address: `127.0.0.1:${port}`,
       ...(uiPort === undefined ? {} : { uiUrl: `http://127.0.0.1:${uiPort}` }),
       pid,
+      exited: howItEnded(child),
       async stop() {
         await endProcess(pid);
         await childExit(child);
