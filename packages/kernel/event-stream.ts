@@ -15,7 +15,17 @@ const heartbeatMs = 15_000;
 /** A reader that leaves this much unread is cut off; it reconnects with Last-Event-ID and misses nothing. */
 const maxBufferedBytes = 1_048_576;
 
-const open = new WeakMap<object, Set<EventStream>>();
+type Closable = { close(): void };
+
+const open = new WeakMap<object, Set<Closable>>();
+
+/** Makes a stream end when its listener drains. Returns how to forget it. */
+export function trackStream(server: object, stream: Closable): () => void {
+  const streams = open.get(server) ?? new Set();
+  open.set(server, streams);
+  streams.add(stream);
+  return () => void streams.delete(stream);
+}
 
 /** Ends every stream of a listener, so that it can close. */
 export function closeEventStreams(server: object): void {
@@ -31,8 +41,6 @@ const oneLine = (text: string): string => text.replaceAll(/[\r\n]/g, ' ');
 export function openEventStream(reply: FastifyReply): EventStream {
   const body = new PassThrough();
   const ended = new AbortController();
-  const streams = open.get(reply.server.server) ?? new Set<EventStream>();
-  open.set(reply.server.server, streams);
 
   const write = (text: string): void => {
     if (ended.signal.aborted) return;
@@ -43,7 +51,7 @@ export function openEventStream(reply: FastifyReply): EventStream {
   const end = (cut: boolean): void => {
     if (ended.signal.aborted) return;
     clearInterval(heartbeat);
-    streams.delete(stream);
+    forget();
     ended.abort();
     if (cut) body.destroy();
     else body.end();
@@ -56,7 +64,7 @@ export function openEventStream(reply: FastifyReply): EventStream {
     },
     close: () => end(false),
   };
-  streams.add(stream);
+  const forget = trackStream(reply.server.server, stream);
   body.on('close', () => end(true));
   body.on('error', () => end(true));
   void reply

@@ -18,8 +18,11 @@ declare module 'fastify' {
     principal: Principal;
   }
   interface FastifyContextConfig {
-    /** What the caller needs, such as `orders:write`. `public`: nothing. `internal`: the route checks a service token itself. */
-    permission?: `${string}:${'read' | 'write'}` | 'public' | 'internal';
+    /**
+     * What the caller needs, such as `orders:write`. `any`: to be known, no more. `public`: nothing. `internal`: the route
+     * checks a service token itself.
+     */
+    permission?: `${string}:${'read' | 'write'}` | 'any' | 'public' | 'internal';
   }
 }
 
@@ -85,7 +88,13 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
     const identified = options.authenticate(request);
     const principal = identified instanceof Promise ? await identified : identified;
     request.principal = principal;
-    if (permission === undefined || principal.permissions.includes('*') || principal.permissions.includes(permission)) return;
+    if (
+      permission === undefined ||
+      permission === 'any' ||
+      principal.permissions.includes('*') ||
+      principal.permissions.includes(permission)
+    )
+      return;
     throw new WaybillError('forbidden', `${principal.id} lacks the permission ${permission}`);
   });
   measure(app, options);
@@ -124,7 +133,7 @@ function requirePermission(route: RouteOptions): void {
   if (route.config?.permission === undefined)
     throw new Error(`the route ${String(route.method)} ${route.url} declares no permission; use 'public' if it needs none`);
   // A route that names no query fields takes none: a misspelt dryRun must not become a real cancellation.
-  if (route.config.permission !== 'public' && route.config.permission !== 'internal')
+  if (route.config.permission.includes(':'))
     route.schema = { querystring: { type: 'object', properties: {}, additionalProperties: false }, ...route.schema };
 }
 
