@@ -29,7 +29,7 @@ export type TotalCode = 'subtotal' | 'discount' | 'shipping' | 'tax';
 export type Quote = {
   currency: string;
   lines: readonly QuotedLine[];
-  /** Exactly one row per code that applies; their sum is `total`. */
+  /** Exactly one row per code that applies; their sum is `total`. The flat shipping fee carries no tax. */
   totals: readonly { code: TotalCode; amount: Money }[];
   total: Money;
 };
@@ -40,6 +40,8 @@ export type CatalogCalls = {
    * `delivery.shippingMethod`): an unknown SKU, a SKU without a price in the currency, an unknown shipping method.
    */
   quote(input: QuoteInput): Promise<Quote>;
+  /** Which of these SKUs exist. */
+  findSkus(input: { skus: readonly string[] }): Promise<{ known: readonly string[] }>;
 };
 
-export const catalogCalls: CallsDefinition<CatalogCalls> = { service: 'catalog', names: ['quote'] };
+export const catalogCalls: CallsDefinition<CatalogCalls> = { service: 'catalog', names: ['quote', 'findSkus'] };
