@@ -19,7 +19,8 @@ test('one location that has everything beats nearer ones that need two parcels',
 
 test('of locations that serve equally well, the nearest sends: country, postal code, priority, id', () => {
   const choose = (...places: Place[]) =>
-    plan({ lines: [line('1', 'A', 1)], destination: berlin, places, stock: places.map(({ id }) => free('A', id, 1)) }).parcels[0]?.locationId;
+    plan({ lines: [line('1', 'A', 1)], destination: berlin, places, stock: places.map(({ id }) => free('A', id, 1)) }).parcels[0]
+      ?.locationId;
   expect(choose(place('abroad', 'AT', '10999'), place('home', 'DE', '80331'))).toBe('home');
   expect(choose(place('hamburg', 'DE', '20457', 1), place('berlin', 'DE', '10115', 9))).toBe('berlin');
   expect(choose(place('a', 'DE', '10115', 2), place('b', 'DE', '10117', 1))).toBe('b');
@@ -106,7 +107,13 @@ test('up to eight locations, no smaller number of parcels could send as much', (
         const possible = skus.reduce((sum, sku) => {
           const there = input.stock.filter((entry) => entry.sku === sku && chosen.has(entry.locationId));
           const wanted = total(input.lines.filter((entry) => entry.sku === sku));
-          return sum + Math.min(wanted, there.reduce((units, entry) => units + entry.free, 0));
+          return (
+            sum +
+            Math.min(
+              wanted,
+              there.reduce((units, entry) => units + entry.free, 0),
+            )
+          );
         }, 0);
         expect(possible).toBeLessThan(sent);
       }
