@@ -19,10 +19,10 @@ export type Tokens = {
 const lifetimeSeconds = 60;
 const clockToleranceSeconds = 10;
 
-type Key = { id: string; key: KeyObject };
+export type SigningKey = { id: string; key: KeyObject };
 
 /** Text form of the ring: `id:base64key[,id:base64key…]`; keys have at least 32 bytes. */
-function parseRing(keys: Secret): [Key, ...Key[]] {
+export function parseSigningKeys(keys: Secret): [SigningKey, ...SigningKey[]] {
   const ring = keys
     .reveal()
     .split(',')
@@ -36,12 +36,12 @@ function parseRing(keys: Secret): [Key, ...Key[]] {
         );
       return { id, key: createSecretKey(bytes) };
     });
-  return ring as [Key, ...Key[]]; // split() gives at least one entry, and an empty one threw
+  return ring as [SigningKey, ...SigningKey[]]; // split() gives at least one entry, and an empty one threw
 }
 
 /** Short-lived signed tokens between our own processes. The first key signs, all verify, so keys rotate without a pause. */
 export function createTokens(options: { keys: Secret }): Tokens {
-  const ring = parseRing(options.keys);
+  const ring = parseSigningKeys(options.keys);
   const [signing] = ring;
   const byId = new Map(ring.map(({ id, key }) => [id, key]));
   // A token is minted once per half of its life, and its signature is checked once.
