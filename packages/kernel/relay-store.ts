@@ -1,0 +1,104 @@
+import type { StoredEvent } from './outbox.ts';
+import type { Session } from './session.ts';
+
+/** What the relay asks of the outbox table, over its own session, so that losing the lock also ends its writing. */
+export type RelayStore = ReturnType<typeof createRelayStore>;
+
+export const batchSize = 500;
+/** Retries come at twice the last distance, up to this one. */
+const longestRetrySeconds = 60;
+const maxPayloadBytes = 7_900; // PostgreSQL takes less than 8000
+
+/** `ord_1,ord_2,…` in pieces that NOTIFY can carry. */
+export function notifications(aggregateIds: Iterable<string>): string[] {
+  const payloads: string[] = [];
+  let current = '';
+  for (const id of new Set(aggregateIds)) {
+    if (Buffer.byteLength(id) > maxPayloadBytes) continue;
+    const longer = current === '' ? id : `${current},${id}`;
+    if (Buffer.byteLength(longer) <= maxPayloadBytes) {
+      current = longer;
+      continue;
+    }
+    payloads.push(current);
+    current = id;
+  }
+  return current === '' ? payloads : [...payloads, current];
+}
+
+// An event waits while an earlier one of its aggregate waits for its retry.
+const notHeld = `not exists (
+  select from outbox held
+  where held.aggregate_id = o.aggregate_id and held.published_at is null and held.retry_at > now() and held.sequence <= o.sequence)`;
+
+const noSignalBefore = `not exists (
+  select from outbox signalling
+  where signalling.aggregate_id = o.aggregate_id and signalling.published_at is null and signalling.signal is not null
+    and signalling.sequence <= o.sequence)`;
+
+export function createRelayStore({ client }: Session, options: { service: string; channel: string }) {
+  return {
+    /** One relay of a service at a time: true when this session is it. */
+    async lead(): Promise<boolean> {
+      const { rows } = await client.query<{ leads: boolean }>('select pg_try_advisory_lock(hashtextextended($1, 0)) as leads', [
+        `waybill relay ${options.service}`,
+      ]);
+      return rows[0]?.leads ?? false;
+    },
+
+    /** What can be published now, by aggregate and sequence. `plain`: only events that no unsent signal stands before. */
+    async unpublished(which: 'all' | 'plain'): Promise<StoredEvent[]> {
+      const { rows } = await client.query<StoredEvent>(
+        `select id, aggregate_id, sequence, type, time, data, signal, attempts
+         from outbox o
+         where published_at is null and ${notHeld} ${which === 'plain' ? `and ${noSignalBefore}` : ''}
+         order by aggregate_id, sequence limit $1`,
+        [batchSize],
+      );
+      return rows;
+    },
+
+    /** Marks as published, and tells live readers, in one commit. */
+    async markPublished(rows: readonly StoredEvent[]): Promise<void> {
+      await client.query(
+        `with marked as (
+           update outbox set published_at = now(), retry_at = null where id = any($1::bigint[]) and published_at is null)
+         select pg_notify($2, payload) from unnest($3::text[]) as payload`,
+        [rows.map((row) => row.id), options.channel, notifications(rows.map((row) => row.aggregate_id))],
+      );
+    },
+
+    /** Puts one event off, and with it those after it in its aggregate. */
+    async hold(row: StoredEvent, reason: string): Promise<void> {
+      await client.query(
+        `update outbox set attempts = attempts + 1, last_error = $2,
+           retry_at = now() + make_interval(secs => least($3, 0.5 * 2 ^ least(attempts, 20)))
+         where id = $1 and published_at is null`,
+        [row.id, reason.slice(0, 1_000), longestRetrySeconds],
+      );
+    },
+
+    /** Capped counts: a long queue must not make the look at it slow. */
+    async backlog(): Promise<{ events: number; oldestSeconds: number; held: number }> {
+      const { rows } = await client.query<{ events: number; oldest: number; held: number }>(
+        `select count(*)::integer as events, coalesce(extract(epoch from now() - min(time)), 0)::float8 as oldest,
+           (select count(*)::integer from (
+              select from outbox where published_at is null and retry_at is not null limit 10000) as few) as held
+         from (select time from outbox where published_at is null limit 100000) as waiting`,
+      );
+      return { events: rows[0]?.events ?? 0, oldestSeconds: rows[0]?.oldest ?? 0, held: rows[0]?.held ?? 0 };
+    },
+
+    /** Deletes some of the oldest published events. Looks at the lowest ids only, so its cost does not grow with the table. */
+    async prune(olderThanMs: number): Promise<{ more: boolean }> {
+      const limit = 1_000;
+      const { rowCount } = await client.query(
+        `delete from outbox where id in (
+           select id from (select id, published_at from outbox order by id limit $2) as lowest
+           where published_at < now() - make_interval(secs => $1 / 1000.0))`,
+        [olderThanMs, limit],
+      );
+      return { more: (rowCount ?? 0) > limit / 2 }; // some of the lowest may still wait
+    },
+  };
+}
