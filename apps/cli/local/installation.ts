@@ -1,0 +1,158 @@
+import { fileURLToPath } from 'node:url';
+import { startPostgres } from '@waybill/embedded/postgres';
+import { findTemporal, startTemporal } from '@waybill/embedded/temporal';
+import { workflowBundle } from '@waybill/kernel/workflow-bundle';
+import type { Configuration } from '../configuration.ts';
+import type { Context } from '../context.ts';
+import { Interrupted } from '../failure.ts';
+import type { Step } from '../steps.ts';
+import { type DatabaseJob, workOnDatabases } from './database-work.ts';
+import { logFile } from './log-files.ts';
+import { startServer } from './server.ts';
+import type { Supervisor } from './supervisor.ts';
+
+const workflows = fileURLToPath(import.meta.resolve('@waybill/orders/workflows'));
+
+type Parts = { context: Context; configuration: Configuration; supervisor: Supervisor; signal: AbortSignal; seed: boolean };
+
+/**
+ * The steps from nothing to a server that is ready. What does not depend on each other starts at once; the steps show the
+ * waiting in an order that makes sense to a reader.
+ */
+export function installationSteps({ context, configuration, supervisor, signal, seed }: Parts): Step[] {
+  const { root } = context;
+  const { cli } = configuration;
+  const external = { postgres: configuration.chosen('DATABASE_URL'), temporal: configuration.chosen('TEMPORAL_ADDRESS') };
+  const show = (tell: (line: string) => void) => (command: readonly string[]) => tell(`$ ${command.join(' ')}`);
+  let binary = '';
+  let databaseUrl = configuration.text('DATABASE_URL') ?? '';
+  let temporalAddress = configuration.text('TEMPORAL_ADDRESS') ?? '';
+  let bundle: Promise<{ codePath: string }> | undefined;
+  let temporal: Promise<void> | undefined;
+  const environment = () => ({
+    ...configuration.childEnvironment(),
+    DATABASE_URL: databaseUrl,
+    TEMPORAL_ADDRESS: temporalAddress,
+    WORKFLOW_CACHE_DIR: root.cache,
+  });
+
+  async function runTemporal(tell: (line: string) => void): Promise<void> {
+    await supervisor.start({
+      name: 'temporal',
+      title: 'Temporal',
+      async start() {
+        const running = await startTemporal({
+          binary,
+          port: cli.LOCAL_TEMPORAL_PORT,
+          uiPort: cli.LOCAL_TEMPORAL_UI_PORT,
+          dbFile: root.temporalDb,
+          codecEndpoint: codecUrl(configuration),
+          logFile: logFile(root, 'temporal'),
+          namespace: configuration.text('TEMPORAL_NAMESPACE') ?? 'default',
+          onCommand: show(tell),
+        });
+        temporalAddress = running.address;
+        return running;
+      },
+    });
+  }
+
+  const steps: Step[] = [
+    {
+      title: 'Temporal binary',
+      async run(tell) {
+        bundle = quietly(workflowBundle({ entry: workflows, cacheDir: root.cache }));
+        if (external.temporal) return `not needed: ${temporalAddress} is used (TEMPORAL_ADDRESS)`;
+        binary = await findTemporal({ cacheDir: root.cache, environment: context.io.env, onProgress: tell });
+        return binary;
+      },
+    },
+    {
+      title: 'PostgreSQL',
+      async run(tell) {
+        if (!external.temporal) temporal = quietly(runTemporal(tell));
+        if (external.postgres) return 'yours is used (DATABASE_URL)';
+        await supervisor.start({
+          name: 'postgres',
+          title: 'PostgreSQL',
+          async start() {
+            const running = await startPostgres({
+              dataDir: root.postgresData,
+              port: cli.LOCAL_POSTGRES_PORT,
+              logFile: logFile(root, 'postgres'),
+              password: cli.LOCAL_POSTGRES_PASSWORD?.reveal() ?? '',
+              onCommand: show(tell),
+            });
+            databaseUrl = running.url;
+            return running;
+          },
+        });
+        return `port ${cli.LOCAL_POSTGRES_PORT}`;
+      },
+    },
+    {
+      title: 'databases',
+      async run(tell) {
+        const jobs: DatabaseJob[] = seed ? ['migrate', 'seed'] : ['migrate'];
+        await workOnDatabases(jobs, { root, environment: environment(), onCommand: show(tell) });
+        return seed ? 'up to date, with the demo catalogue' : 'up to date';
+      },
+    },
+    {
+      title: 'Temporal',
+      async run() {
+        await temporal;
+        return temporalAddress;
+      },
+    },
+    {
+      title: 'workflow code',
+      async run() {
+        await bundle;
+        return 'bundled';
+      },
+    },
+    {
+      title: 'server',
+      async run(tell) {
+        await supervisor.start({
+          name: 'server',
+          title: 'the server',
+          start: (again) =>
+            startServer(
+              {
+                root,
+                environment: environment(),
+                url: configuration.listenUrl,
+                startTimeoutMs: cli.LOCAL_START_TIMEOUT,
+                stopTimeoutMs: cli.LOCAL_STOP_TIMEOUT,
+                signal,
+                onCommand: show(tell),
+              },
+              again,
+            ),
+        });
+        return `ready at ${configuration.apiUrl}`;
+      },
+    },
+  ];
+  return steps.map((step) => ({
+    ...step,
+    run: (tell) => {
+      if (signal.aborted) throw new Interrupted();
+      return step.run(tell);
+    },
+  }));
+}
+
+/** What is awaited by a later step must not count as unhandled until then. */
+function quietly<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+/** As a browser on this machine reaches it: the Temporal UI and the codec server must be the same site for its cookie. */
+export const codecUrl = (configuration: Configuration): string => `http://localhost:${configuration.text('CODEC_PORT') ?? '8089'}`;
+
+export const temporalUiUrl = (configuration: Configuration): string | undefined =>
+  configuration.chosen('TEMPORAL_ADDRESS') ? undefined : `http://localhost:${configuration.cli.LOCAL_TEMPORAL_UI_PORT}`;

@@ -1,0 +1,84 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { formatMoney } from '@waybill/kernel/money';
+import type { Api, Order } from '../api.ts';
+import { CommandError } from '../failure.ts';
+import { followOrder } from '../follow.ts';
+import { describeEvent, hasEnded } from '../order-text.ts';
+import { demoAddress } from '../place.ts';
+
+/** Order #1: two parcels, since the cap lies in another warehouse. The key is fixed, so that it is placed once for ever. */
+const firstOrder = {
+  currency: 'EUR',
+  lines: [
+    { sku: 'MUG-BLUE', quantity: 2 },
+    { sku: 'TEE-M', quantity: 1 },
+    { sku: 'CAP-RED', quantity: 1 },
+  ],
+  delivery: { method: 'ship', shippingMethod: 'standard', address: demoAddress },
+  payment: { provider: 'simulated', token: 'tok_approve' },
+};
+const firstOrderKey = 'waybill-quickstart-order-1';
+
+/** Places order #1, or finds it placed, and follows it to its end, playing the carrier. */
+export async function driveFirstOrder(api: Api, say: (line: string) => void, signal: AbortSignal): Promise<void> {
+  const before = Date.now();
+  let order: Order;
+  try {
+    order = await api.send<Order>({ method: 'POST', path: '/v1/orders', body: firstOrder, headers: { 'idempotency-key': firstOrderKey } });
+  } catch (error) {
+    // Another version of this command placed it, with other lines.
+    if (!(error instanceof CommandError && error.code === 'conflict')) throw error;
+    say('order #1 was placed by an earlier version');
+    return;
+  }
+  const isOld = Date.parse(order.placedAt) < before - 1_000;
+  if (isOld) order = await api.send<Order>({ method: 'GET', path: `/v1/orders/${order.id}` }); // the stored answer is of then
+  if (isOld && hasEnded(order)) {
+    say(`order #1 (${order.id}) was placed earlier and is ${order.status}`);
+    return;
+  }
+  say(
+    isOld
+      ? `order #1 (${order.id}) was placed earlier and is ${order.status}; following it`
+      : `order #1 (${order.id}) is placed, ${formatMoney(order.total)}`,
+  );
+  const carrier = createCarrier(api, say, signal);
+  const { placedAt } = order;
+  const ended = await followOrder(api, order.id, {
+    signal,
+    onEvent: async (item) => {
+      say(describeEvent(item, placedAt));
+      await carrier(order.id);
+    },
+  });
+  say(`order #1 is ${ended.status}`);
+}
+
+/** Reports what a carrier would: every shipment of the order leaves, then arrives. Ids are fixed, so a repeat changes nothing. */
+function createCarrier(api: Api, say: (line: string) => void, signal: AbortSignal): (orderId: string) => Promise<void> {
+  const done = new Set<string>();
+  return async (orderId) => {
+    const { fulfillments } = await patiently(() => api.send<Order>({ method: 'GET', path: `/v1/orders/${orderId}` }), signal);
+    for (const { shipmentId } of fulfillments) {
+      if (!shipmentId || done.has(shipmentId)) continue;
+      done.add(shipmentId);
+      for (const status of ['dispatched', 'delivered']) {
+        say(`            the carrier reports ${shipmentId} ${status}`);
+        const body = { eventId: `quickstart-${shipmentId}-${status}`, status };
+        await patiently(() => api.send({ method: 'POST', path: `/v1/shipments/${shipmentId}/carrier-events`, body }), signal);
+      }
+    }
+  };
+}
+
+/** Repeats what fails for a moment only, such as while the server is started again. */
+async function patiently<T>(work: () => Promise<T>, signal: AbortSignal, deadline = Date.now() + 60_000): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof CommandError && error.code === 'unavailable') || Date.now() > deadline) throw error;
+      await delay(300, undefined, { signal });
+    }
+  }
+}

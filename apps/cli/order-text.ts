@@ -1,0 +1,43 @@
+import { formatMoney } from '@waybill/kernel/money';
+import type { Order, TimelineItem } from './api.ts';
+import { table } from './context.ts';
+
+/** What an order is, for a person. */
+export function describeOrder(order: Order): string[] {
+  const names = new Map(order.lines.map(({ id, sku }) => [id, sku]));
+  return [
+    `${order.id}  number ${order.number}  ${order.status}  payment ${order.paymentStatus}`,
+    `placed ${order.placedAt}${order.customerId ? ` by ${order.customerId}` : ''}`,
+    '',
+    ...table([
+      ...order.lines.map((line) => [`  ${line.quantity} × ${line.sku}`, line.name, formatMoney(line.total)]),
+      ...order.totals.map(({ code, amount }) => [`  ${code}`, '', formatMoney(amount)]),
+      ['  total', '', formatMoney(order.total)],
+    ]),
+    '',
+    ...order.fulfillments.map((part) => {
+      const goods = part.lines.map(({ lineId, quantity }) => `${quantity} × ${names.get(lineId) ?? lineId}`).join(', ');
+      return `  ${part.status}: ${goods}${part.locationId ? ` from ${part.locationId}` : ''}${part.shipmentId ? `, ${part.shipmentId}` : ''}`;
+    }),
+    ...(order.waitingFor ? [`waiting for ${waiting(order.waitingFor)}`] : []),
+    ...(order.actions?.length ? [`allowed now: ${order.actions.join(', ')}`] : []),
+  ].filter((line, index, lines) => line !== '' || lines[index - 1] !== '');
+}
+
+function waiting({ kind, since, deadline, choices }: NonNullable<Order['waitingFor']>): string {
+  return `${kind} since ${since}${deadline ? `, until ${deadline}` : ''}${choices ? ` (${choices.join(' or ')})` : ''}`;
+}
+
+/** One event in one line; times count from when the order was placed. */
+export function describeEvent(item: TimelineItem, placedAt: string): string {
+  const seconds = Math.max(0, Date.parse(item.at) - Date.parse(placedAt)) / 1_000;
+  const facts = Object.entries(item.data).flatMap(([key, value]) => {
+    if (key === 'orderId' || value === null || typeof value === 'object') return [];
+    return [`${key} ${String(value)}`];
+  });
+  const because = item.reason ? [`because ${item.reason}`] : [];
+  return `${seconds.toFixed(2).padStart(8)} s  ${item.type.padEnd(28)} ${[...facts, ...because].join(', ')}`.trimEnd();
+}
+
+const ends = new Set(['completed', 'partiallyCompleted', 'cancelled', 'timedOut', 'failed']);
+export const hasEnded = (order: Pick<Order, 'status'>): boolean => ends.has(order.status);
