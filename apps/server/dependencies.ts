@@ -1,0 +1,62 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { WaybillError } from '@waybill/kernel/errors';
+import type { Logger } from '@waybill/kernel/log';
+import { pendingMigrations } from '@waybill/kernel/migrate';
+import type { ReadinessCheck } from '@waybill/kernel/readiness';
+import type { Temporal } from '@waybill/kernel/temporal-client';
+import type { Module } from './modules.ts';
+
+const lookEveryMs = 250;
+
+async function checkSchema({ database, service, name }: Module): Promise<void> {
+  const pending = await pendingMigrations({ db: database.db, folders: service.migrations ? [service.migrations] : [] });
+  if (pending.length > 0)
+    throw new WaybillError('unavailable', `the ${name} database lacks the migrations ${pending.join(', ')}; run "waybill-server migrate"`, {
+      retryAfter: 2,
+    });
+}
+
+/** What /readyz looks at. Temporal is needed only by a process that has nothing but work from it. */
+export function readinessChecks(options: {
+  modules: readonly Module[];
+  temporal: Temporal;
+  kafka?: () => Promise<void>;
+  workersState: () => string | undefined;
+}): ReadinessCheck[] {
+  const { modules, temporal } = options;
+  const workerOnly = modules.length > 0 && modules.every(({ api }) => !api);
+  const databases = modules.map((module): ReadinessCheck => {
+    // Once known, the schema stays known: later versions only add to it.
+    const check = () => (module.ready ? module.database.ping() : checkSchema(module));
+    return { name: `postgres ${module.name}`, check, needed: true };
+  });
+  const workers = async (): Promise<void> => {
+    const waiting = options.workersState();
+    if (waiting) throw new Error(waiting);
+  };
+  const usesTemporal = modules.some(({ worker, name }) => worker || name === 'orders');
+  return [
+    ...databases,
+    ...(usesTemporal ? [{ name: 'temporal', check: () => temporal.ping(), needed: workerOnly }] : []),
+    ...(options.kafka ? [{ name: 'kafka', check: options.kafka, needed: workerOnly }] : []),
+    ...(modules.some(({ worker }) => worker) ? [{ name: 'temporal workers', check: workers, needed: workerOnly }] : []),
+  ];
+}
+
+/** Waits until a service's database answers with a schema this version knows, and says what it waits for whenever that changes. */
+export async function awaitSchema(module: Module, signal: AbortSignal, log: Logger): Promise<void> {
+  let said = '';
+  while (!signal.aborted) {
+    try {
+      await checkSchema(module);
+      module.ready = true;
+      if (said !== '') log.info('database is ready', { service: module.name });
+      return;
+    } catch (error) {
+      if (!(error instanceof WaybillError)) throw error;
+      if (error.message !== said) log.warn('waiting for the database', { service: module.name, reason: error.message });
+      said = error.message;
+    }
+    await delay(lookEveryMs, undefined, { signal }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,181 @@
+import { codecServerSettings } from '@waybill/codec-server/service';
+import { gatewaySettings } from '@waybill/gateway/service';
+import { loadSettings, SettingsError, type SettingsOf, type SettingsSchema, type SettingsSources, setting } from '@waybill/kernel/config';
+import { encryptionSettings } from '@waybill/kernel/encryption';
+import { databaseUrl } from '@waybill/kernel/provision';
+import { Secret } from '@waybill/kernel/secret';
+import { workerSettings } from '@waybill/kernel/temporal-worker';
+import { type Role, type ServiceName, serviceNames, services, servicesOf } from './roles.ts';
+
+const databaseServer = {
+  DATABASE_URL: setting.optional(
+    setting.secret({
+      description:
+        'Address of the PostgreSQL server. Migrations use its login, which must be allowed to create databases and logins; services use their own logins at the same server.',
+    }),
+  ),
+  DATABASE_PREFIX: setting.text({ description: 'Databases and logins are named PREFIX_SERVICE.', default: 'waybill' }),
+};
+
+const logging = {
+  LOG_LEVEL: setting.choice({
+    of: ['debug', 'info', 'warn', 'error', 'silent'],
+    description: 'The least important lines that are logged.',
+    default: 'info',
+  }),
+};
+
+const processSettings = {
+  ...logging,
+  ...databaseServer,
+  HOST: setting.text({ description: 'Address the main listener binds to.', default: '127.0.0.1' }),
+  PORT: setting.port({
+    description:
+      'Port of the main listener: the public one in a process with the gateway, the internal one otherwise. 0 takes any free port.',
+    default: '3000',
+  }),
+  INTERNAL_PORT: setting.port({
+    description:
+      'In a process with the gateway: port of one more listener, where other processes reach the services of this one. 0 is off.',
+    default: '0',
+  }),
+  SERVICE_TOKEN_KEYS: setting.secret({
+    description: 'Key ring for the tokens between processes: id:base64key[,id:base64key…]. The first key signs, all verify.',
+  }),
+  CALL_TIMEOUT: setting.duration({ description: 'How long a call to a service in another process may take.', default: '3s' }),
+  KAFKA_BROKERS: setting.optional(
+    setting.list({ description: 'host:port of Kafka brokers. Needed as soon as worker roles run in more than one process.' }),
+  ),
+  WORKFLOW_CACHE_DIR: setting.optional(
+    setting.text({ description: 'Folder for bundled workflow code; by default inside node_modules/.cache.' }),
+  ),
+  DRAIN_DELAY: setting.duration({
+    description: 'How long a process that was told to stop goes on serving while it reports not ready, so that load balancers notice.',
+    default: '0ms',
+  }),
+  DRAIN_TIMEOUT: setting.duration({
+    description: 'How long requests in progress may take to finish when a process stops.',
+    default: '10s',
+  }),
+  ...encryptionSettings,
+  ...workerSettings,
+} satisfies SettingsSchema;
+
+/** A process's settings: the common ones by name, those of its services beside them. */
+export type ServerSettings = SettingsOf<typeof processSettings> & Readonly<Record<string, unknown>>;
+
+const prefixOf = (name: ServiceName): string => name.toUpperCase();
+
+// Together they leave room in PostgreSQL's usual 100 connections for relays, listeners and people.
+const pools: Record<ServiceName, number> = { catalog: 6, inventory: 12, orders: 20, billing: 12, shipping: 10 };
+
+const databaseSettings = (name: ServiceName): SettingsSchema => ({
+  [`${prefixOf(name)}_DATABASE_PASSWORD`]: setting.optional(
+    setting.secret({ description: `Password of the login of the ${name} service in PostgreSQL.` }),
+  ),
+  [`${prefixOf(name)}_DATABASE_URL`]: setting.optional(
+    setting.secret({ description: `Whole address of the database of the ${name} service, in place of DATABASE_URL and its password.` }),
+  ),
+});
+
+const serviceSettings = (name: ServiceName): SettingsSchema => ({
+  ...services[name].settings,
+  ...databaseSettings(name),
+  [`${prefixOf(name)}_DATABASE_POOL`]: setting.integer({
+    description: `Connections that one process keeps to the database of the ${name} service, at most.`,
+    default: String(pools[name]),
+    min: 1,
+    max: 1_000,
+  }),
+});
+
+const addresses: SettingsSchema = Object.fromEntries(
+  serviceNames.map((name) => [
+    `${prefixOf(name)}_URL`,
+    setting.optional(
+      setting.url({ description: `Where the ${name} service's internal listener answers, for processes without its api role.` }),
+    ),
+  ]),
+);
+
+/** Every setting of every role: what may stand in a file or among the flags, and what the reference page lists. */
+export const allSettings: SettingsSchema = {
+  ...codecServerSettings,
+  ...processSettings,
+  ...addresses,
+  ...gatewaySettings,
+  ...Object.assign({}, ...serviceNames.map(serviceSettings)),
+};
+
+/** The settings by where they belong, for the reference page. */
+export const settingGroups: readonly { title: string; settings: SettingsSchema }[] = [
+  // a setting that two roles share is listed once, where it stands first
+  { title: 'Processes', settings: { ...processSettings, ...addresses } },
+  { title: 'Gateway', settings: gatewaySettings },
+  { title: 'Codec server', settings: codecServerSettings },
+  ...serviceNames.map((name) => ({ title: `${name[0]?.toUpperCase()}${name.slice(1)}`, settings: serviceSettings(name) })),
+];
+
+function settingsFor(roles: readonly Role[]): SettingsSchema {
+  return {
+    ...(roles.includes('codec-server') ? codecServerSettings : {}),
+    ...processSettings,
+    ...addresses,
+    ...(roles.includes('gateway') ? gatewaySettings : {}),
+    ...Object.assign({}, ...servicesOf(roles).map(serviceSettings)),
+  };
+}
+
+/** Reads what these roles need. Throws SettingsError with every problem. */
+export function loadServerSettings(roles: readonly Role[], sources: SettingsSources): ServerSettings {
+  return loadSettings(settingsFor(roles), sources, allSettings) as ServerSettings; // settingsFor contains processSettings whatever the roles
+}
+
+/** Reads what migrations need: the server and every service's login. */
+export function loadMigrationSettings(sources: SettingsSources): MigrationSettings {
+  const schema: SettingsSchema = { ...logging, ...databaseServer, ...Object.assign({}, ...serviceNames.map(databaseSettings)) };
+  return loadSettings(schema, sources, allSettings) as MigrationSettings; // the schema contains both typed parts
+}
+
+export type MigrationSettings = SettingsOf<typeof databaseServer & typeof logging> & Readonly<Record<string, unknown>>;
+
+const secretOf = (settings: MigrationSettings, key: string): string | undefined => {
+  const value = settings[key];
+  return value instanceof Secret ? value.reveal() : undefined;
+};
+
+export const databasePasswordOf = (settings: MigrationSettings, name: ServiceName): string | undefined =>
+  secretOf(settings, `${prefixOf(name)}_DATABASE_PASSWORD`);
+
+/** True when the service's database is given as a whole address, so that somebody else provides it. */
+export const hasOwnDatabaseUrl = (settings: MigrationSettings, name: ServiceName): boolean =>
+  secretOf(settings, `${prefixOf(name)}_DATABASE_URL`) !== undefined;
+
+/** The address of a service's database with the service's login. */
+export function databaseUrlOf(settings: MigrationSettings, name: ServiceName): string {
+  const own = secretOf(settings, `${prefixOf(name)}_DATABASE_URL`);
+  if (own !== undefined) return own;
+  const password = databasePasswordOf(settings, name);
+  const serverUrl = settings.DATABASE_URL?.reveal();
+  const problems = [
+    ...(serverUrl === undefined
+      ? [`DATABASE_URL is missing: the address of the PostgreSQL server (or set ${prefixOf(name)}_DATABASE_URL)`]
+      : []),
+    ...(password === undefined ? [`${prefixOf(name)}_DATABASE_PASSWORD is missing: the password of the ${name} service's login`] : []),
+  ];
+  if (serverUrl === undefined || password === undefined) throw new SettingsError(problems);
+  return databaseUrl({ serverUrl, prefix: settings.DATABASE_PREFIX, service: name, password });
+}
+
+export const poolSizeOf = (settings: ServerSettings, name: ServiceName): number => Number(settings[`${prefixOf(name)}_DATABASE_POOL`]);
+
+/** Where another process serves this service; a process that needs it and does not know does not start. */
+export function serviceUrlOf(settings: ServerSettings, name: ServiceName, reason: string): string {
+  const url = settings[`${prefixOf(name)}_URL`];
+  if (typeof url === 'string') return url;
+  throw new SettingsError([`${prefixOf(name)}_URL is missing: ${reason}, and this process does not have the role ${name}-api`]);
+}
+
+/** The part of the settings that a service declared. */
+export const ownSettingsOf = (settings: ServerSettings, schema: SettingsSchema): Record<string, unknown> =>
+  Object.fromEntries(Object.keys(schema).flatMap((key) => (key in settings ? [[key, settings[key]]] : [])));
