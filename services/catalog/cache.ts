@@ -6,26 +6,30 @@ import type { PriceStore } from './store/prices.ts';
 const maxAgeMs = 800;
 
 type Loaded = Awaited<ReturnType<PriceStore['read']>>;
+/** A query on its way or done. */
 type Load = { startedAt: number; loaded: Promise<Loaded> };
 
 /** Keeps what quotes need, for less than a second. Requests that miss the same SKU at once share one query. */
 export function createPriceCache({ store, max }: { store: PriceStore; max: number }) {
   const entries = new LRUCache<string, Entry>({ max, ttl: maxAgeMs, perf: performance });
   const loading = new Map<string, Load>();
-  let fees: { startedAt: number; fees: Loaded['fees'] } | undefined;
+  let fees: Load | undefined;
 
   const fresh = (startedAt: number, now: number) => now - startedAt < maxAgeMs;
 
   async function load(skus: readonly string[], withFees: boolean, startedAt: number): Promise<Loaded> {
     const started: Load = { startedAt, loaded: store.read(skus, withFees) };
     for (const sku of skus) loading.set(sku, started);
+    if (withFees) fees = started;
     try {
       const loaded = await started.loaded;
       // Aged from before the query: the price was read at some moment after that. An unknown SKU is not kept, so that
       // guesses push nothing out.
       for (const [sku, entry] of loaded.entries) entries.set(sku, entry, { start: startedAt });
-      if (withFees) fees = { startedAt, fees: loaded.fees };
       return loaded;
+    } catch (error) {
+      if (fees === started) fees = undefined;
+      throw error;
     } finally {
       for (const sku of skus) if (loading.get(sku) === started) loading.delete(sku);
     }
@@ -45,11 +49,11 @@ export function createPriceCache({ store, max }: { store: PriceStore; max: numbe
         else if (running && fresh(running.startedAt, now)) joined.add(running.loaded);
         else missing.push(sku);
       }
-      const keptFees = fees && fresh(fees.startedAt, now) ? fees.fees : undefined;
+      const keptFees = fees && fresh(fees.startedAt, now) ? fees.loaded : undefined;
       const own = missing.length > 0 || !keptFees ? [load(missing, !keptFees, now)] : [];
       const loads = await Promise.all([...own, ...joined]);
       for (const loaded of loads) for (const [sku, entry] of loaded.entries) found.set(sku, entry);
-      return { entries: found, shippingFees: keptFees ?? loads[0]?.fees ?? new Map() };
+      return { entries: found, shippingFees: (await (keptFees ?? own[0]))?.fees ?? new Map() };
     },
   };
 }
