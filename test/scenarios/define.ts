@@ -1,0 +1,24 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { openPlatform, type Platform, type PlatformOptions } from '../platform/platform.ts';
+import { defineInterface } from './interface.ts';
+import { defineJourneys } from './journeys.ts';
+import { defineMaintenance } from './maintenance.ts';
+
+/** The same scenarios, whatever the processes: what works in one process must work in twelve. */
+export function defineScenarios(options: PlatformOptions): void {
+  let platform: Platform;
+  beforeAll(async () => {
+    platform = await openPlatform(options);
+    const { status, body } = await platform.api.request('PUT', '/v1/fraud/settings', {
+      limitPerCustomer: { amount: 40_000_000, currency: 'EUR' },
+      reviewAbove: { amount: 50_000_000, currency: 'EUR' },
+      maintenance: false,
+    });
+    if (status !== 200) throw new Error(`fraud settings were answered ${status}: ${JSON.stringify(body)}`);
+  }, 180_000);
+  afterAll(() => platform?.[Symbol.asyncDispose](), 60_000);
+
+  describe.concurrent('journeys', () => defineJourneys(() => platform));
+  describe.concurrent('interface', () => defineInterface(() => platform));
+  describe('maintenance', () => defineMaintenance(() => platform));
+}

@@ -1,0 +1,3 @@
+import { defineScenarios } from './define.ts';
+
+defineScenarios({ mode: 'split' });
