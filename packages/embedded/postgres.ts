@@ -251,6 +251,7 @@ function killWhole(pid: number): void {
 async function end(child: ChildProcess): Promise<void> {
   const exit = childExit(child);
   if (child.pid === undefined) return;
+  child.ref(); // otherwise a process with nothing else to do would end before the server has
   for (const [signal, timeoutMs] of [
     ['SIGINT', 30_000],
     ['SIGQUIT', 5_000],
