@@ -8,7 +8,7 @@ export type AdjustOptions = {
   levels: LevelStore;
   locations: LocationStore;
   /** Asked only about a SKU that was never in stock anywhere. */
-  catalog: () => Pick<CatalogCalls, 'findSkus'>;
+  catalog: Pick<CatalogCalls, 'findSkus'>;
   onChange(): void;
 };
 
@@ -20,7 +20,7 @@ export function createAdjust({ levels, locations, catalog, onChange }: AdjustOpt
     const { sku, locationId } = adjustment;
     if (!(await locations.find(locationId))) throw invalidField('locationId', `${locationId} is not a location; see GET /v1/locations`);
     if (!(await levels.knowsSku(sku))) {
-      const { known } = await catalog().findSkus({ skus: [sku] });
+      const { known } = await catalog.findSkus({ skus: [sku] });
       if (!known.includes(sku)) throw invalidField('sku', `${sku} is not in the catalogue; add a product with it first`);
     }
     try {

@@ -30,10 +30,13 @@ export const inventory = defineService<typeof settings, InventoryTables>({
     const store = createReservationStore(database.db);
     const levels = createLevelStore(database.db);
     const locations = createLocationStore(database.db);
-    const adjust = createAdjust({ levels, locations, catalog: () => calls(catalogCalls), onChange: wakeRelay });
     return {
       calls: createInventoryCalls({ store, leaseMs: settings.STOCK_LEASE, metrics, onChange: wakeRelay }),
-      routes: inventoryRoutes({ locations, levels, adjust }),
+      // Only the API role needs the catalogue's address, and then at its start.
+      routes: async (app) => {
+        const adjust = createAdjust({ levels, locations, catalog: calls(catalogCalls), onChange: wakeRelay });
+        await app.register(inventoryRoutes({ locations, levels, adjust }));
+      },
       worker: {
         loops: [createLeaseLoop({ store, metrics, everyMs: settings.STOCK_LEASE_SWEEP, onChange: wakeRelay })],
         consumers: [createOrderConsumer({ store, onChange: wakeRelay })],
