@@ -2,7 +2,7 @@ import type { Generated, JSONColumnType } from 'kysely';
 import type { ReserveStockResult } from './contract.ts';
 
 export type ReservationStatus = 'leased' | 'committed' | 'released' | 'expired';
-export type HoldStatus = 'held' | 'dispatched' | 'released';
+type HoldStatus = 'held' | 'dispatched' | 'released';
 
 export type InventoryTables = {
   location: {

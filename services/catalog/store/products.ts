@@ -3,7 +3,7 @@ import { insertOutbox } from '@waybill/kernel/outbox';
 import { type Kysely, sql } from 'kysely';
 import type { CatalogTables } from '../tables.ts';
 
-export type Variant = { sku: string; name: string; prices: Money[] };
+type Variant = { sku: string; name: string; prices: Money[] };
 export type ProductContent = { name: string; description: string; categoryId: string | null; variants: Variant[] };
 export type Product = ProductContent & { id: string; version: number; createdAt: Date; updatedAt: Date };
 export type Saved = { outcome: 'saved'; product: Product } | { outcome: 'taken'; skus: string[] };
