@@ -37,7 +37,7 @@ export async function greeting(input: { name: string }): Promise<string> {
     },
   );
   upsertMemo({ note: `memo of ${name}` });
-  await near.greet({ name });
+  await near.greet({ name }).catch(() => undefined);
   const greeted = await far.greet({ name });
   await condition(() => word !== undefined);
   return `${greeted}, ${name}, ${word}`;
@@ -53,4 +53,9 @@ export async function refusal(input: { reason: string }): Promise<void> {
 export async function steps(input: { name: string; count: number }): Promise<number> {
   for (let i = 0; i < input.count; i++) await near.greet({ name: `${input.name} ${i}` });
   return input.count;
+}
+
+/** Stumbles over a bug in workflow code: Temporal retries the task, and keeps the error. */
+export async function stumble(input: { over: string }): Promise<void> {
+  throw new TypeError(`cannot read ${input.over}`);
 }
