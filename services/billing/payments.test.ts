@@ -220,7 +220,7 @@ test('no connection is held while the provider is asked', async () => {
   const inputs = Array.from({ length: 30 }, () => newPayment()); // thrice the pool
   const open = inputs.map((input) => calls.authorizePayment(input));
   await expect
-    .poll(async () => (await bed.payments.list({ orderId: undefined, statuses: ['none'], before: undefined, limit: 100 })).length)
+    .poll(async () => (await bed.payments.list({ orderId: undefined, status: 'none', before: undefined, limit: 100 })).length)
     .toBe(30);
   answer();
   expect((await Promise.all(open)).every(({ outcome }) => outcome === 'authorized')).toBe(true);

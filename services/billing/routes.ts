@@ -31,7 +31,7 @@ const Payment = Type.Object(
 const PaymentQuery = Type.Object(
   {
     orderId: Type.Optional(Text({ max: 200 })),
-    status: Type.Optional(Type.Array(Status, { maxItems: paymentStatuses.length, description: 'Any of these' })),
+    status: Type.Optional(Status),
     ...pageQuery,
   },
   { additionalProperties: false },
@@ -90,7 +90,7 @@ export function billingRoutes({ payments, fraud }: { payments: PaymentStore; fra
       },
       async ({ query: { orderId, status, limit, cursor } }) => {
         const before = cursor === undefined ? undefined : decodeCursor(cursor, ['string'])[0];
-        const rows = await payments.list({ orderId, statuses: status ?? [], before, limit: limit + 1 });
+        const rows = await payments.list({ orderId, status, before, limit: limit + 1 });
         return pageOf(rows, limit, { item: paymentOf, keyset: ({ id }) => [id] });
       },
     );

@@ -45,7 +45,7 @@ const Shipment = Type.Object(
 const ShipmentQuery = Type.Object(
   {
     orderId: Type.Optional(Text({ max: 200 })),
-    status: Type.Optional(Type.Array(Status, { maxItems: shipmentStatuses.length, description: 'Any of these' })),
+    status: Type.Optional(Status),
     ...pageQuery,
   },
   { additionalProperties: false },
@@ -108,7 +108,7 @@ export function shippingRoutes({ store, report }: { store: ShipmentStore; report
       },
       async ({ query: { orderId, status, limit, cursor } }) => {
         const before = cursor === undefined ? undefined : decodeCursor(cursor, ['string'])[0];
-        const rows = await store.list({ orderId, statuses: status ?? [], before, limit: limit + 1 });
+        const rows = await store.list({ orderId, status, before, limit: limit + 1 });
         return pageOf(rows, limit, { item: shipmentOf, keyset: ({ id }) => [id] });
       },
     );

@@ -156,14 +156,14 @@ export function createShipmentStore(db: Kysely<unknown>) {
     /** Newest first, without the tombstones. */
     async list(filter: {
       orderId: string | undefined;
-      statuses: readonly ShipmentStatus[];
+      status: ShipmentStatus | undefined;
       before: string | undefined;
       limit: number;
     }): Promise<ShipmentRow[]> {
       const conditions = [
         sql`booked_at is not null`,
         ...(filter.orderId === undefined ? [] : [sql`order_id = ${filter.orderId}`]),
-        ...(filter.statuses.length === 0 ? [] : [sql`status = any(${[...filter.statuses]}::text[])`]),
+        ...(filter.status === undefined ? [] : [sql`status = ${filter.status}`]),
         ...(filter.before === undefined ? [] : [sql`id < ${filter.before}`]),
       ];
       const { rows } = await sql<ShipmentRow>`

@@ -187,13 +187,13 @@ export function createPaymentStore(db: Kysely<unknown>, options: { leaseMs: numb
     /** Newest first. */
     async list(filter: {
       orderId: string | undefined;
-      statuses: readonly PaymentStatus[];
+      status: PaymentStatus | undefined;
       before: string | undefined;
       limit: number;
     }): Promise<PaymentRow[]> {
       const conditions = [
         ...(filter.orderId === undefined ? [] : [sql`order_id = ${filter.orderId}`]),
-        ...(filter.statuses.length === 0 ? [] : [sql`status = any(${[...filter.statuses]}::text[])`]),
+        ...(filter.status === undefined ? [] : [sql`status = ${filter.status}`]),
         ...(filter.before === undefined ? [] : [sql`id < ${filter.before}`]),
       ];
       const where = conditions.length === 0 ? sql`` : sql`where ${sql.join(conditions, sql` and `)}`;

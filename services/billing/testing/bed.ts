@@ -53,7 +53,7 @@ export async function openBillingBed(options: BedOptions = {}) {
     settings: (settings: Partial<FraudSettings>) =>
       fraud.saveSettings({ limitPerCustomer: null, reviewAbove: null, maintenance: false, ...settings }, undefined),
     payment: async (key: string) =>
-      (await payments.list({ orderId: undefined, statuses: [], before: undefined, limit: 10_000 })).find((row) => row.key === key),
+      (await payments.list({ orderId: undefined, status: undefined, before: undefined, limit: 10_000 })).find((row) => row.key === key),
     events: async () =>
       (
         await sql<{
