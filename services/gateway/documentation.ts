@@ -14,7 +14,7 @@ const contentSecurityPolicy = [
 ].join('; ');
 
 /** The page is 4 MB of script that few processes are ever asked for, so it is loaded when someone asks. */
-async function openPage(document: string): Promise<FastifyInstance> {
+async function openPage(): Promise<FastifyInstance> {
   const { default: scalar } = await import('@scalar/fastify-api-reference');
   const page = Fastify();
   page.addHook('onRequest', async (_request, reply) => {
@@ -25,8 +25,8 @@ async function openPage(document: string): Promise<FastifyInstance> {
   await page.register(scalar, {
     routePrefix: '/docs',
     configuration: {
-      content: document,
-      title: 'Waybill API',
+      url: '/openapi.json',
+      pageTitle: 'Waybill API',
       telemetry: false,
       withDefaultFonts: false,
       proxyUrl: '',
@@ -48,7 +48,7 @@ export function documentationRoutes(document: string): FastifyPluginAsync {
     app.get('/openapi.json', open, async (_request, reply) => reply.type('application/json').send(document));
     for (const url of ['/docs', '/docs/*']) {
       app.get(url, open, async (request, reply) => {
-        page ??= openPage(document);
+        page ??= openPage();
         const { routing } = await page;
         reply.hijack();
         routing(request.raw, reply.raw);
