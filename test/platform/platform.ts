@@ -4,13 +4,17 @@ import { createWriteStream } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { seedCatalog } from '@waybill/catalog/seed';
 import { startKafka } from '@waybill/embedded/kafka';
 import { freePort } from '@waybill/embedded/ports';
 import { type Postgres, startPostgres } from '@waybill/embedded/postgres';
 import { findTemporal, startTemporal } from '@waybill/embedded/temporal';
 import { runSql } from '@waybill/embedded/test-database';
+import { seedInventory } from '@waybill/inventory/seed';
 import { loadSettings } from '@waybill/kernel/config';
+import { type Database, openDatabase } from '@waybill/kernel/database';
 import { openKeyRing } from '@waybill/kernel/encryption';
+import { silentLogger } from '@waybill/kernel/log';
 import { Secret } from '@waybill/kernel/secret';
 import { createTemporal, temporalSettings } from '@waybill/kernel/temporal-client';
 import { type Api, createApi } from './api.ts';
@@ -30,6 +34,8 @@ const quick = {
   SIMULATED_OUTAGE: '3s',
   LOG_LEVEL: 'warn',
 };
+
+type TablesOf<F> = F extends (database: Database<infer T>) => unknown ? T : never;
 
 export type PlatformOptions = {
   /** One process with every role, or one process per role with Kafka between them. */
@@ -103,8 +109,8 @@ async function open(
   );
   const layout = processes ?? (mode === 'all' ? [['all']] : splitRoles);
   const ports = new Map<string, number>();
-  for (const roles of layout) ports.set(roles.join(' '), await freePort());
   const codecPort = await freePort();
+  for (const roles of layout) ports.set(roles.join(' '), roles.join() === 'codec-server' ? codecPort : await freePort());
   const addressOf = (role: string) => {
     const found = [...ports].find(([roles]) => roles === 'all' || roles.split(' ').includes(role));
     return `http://127.0.0.1:${found?.[1]}`;
@@ -164,6 +170,27 @@ async function open(
     await exited;
   }
 
+  async function seed(): Promise<void> {
+    const catalog = openDatabase<TablesOf<typeof seedCatalog>>({ url: databaseUrl('catalog'), max: 1, name: 'seed', log: silentLogger });
+    const inventory = openDatabase<TablesOf<typeof seedInventory>>({
+      url: databaseUrl('inventory'),
+      max: 1,
+      name: 'seed',
+      log: silentLogger,
+    });
+    await seedCatalog(catalog).finally(catalog.close);
+    await seedInventory(inventory).finally(inventory.close);
+  }
+
+  /** The address of a service's database, for looking behind the interface. */
+  function databaseUrl(name: ServiceName): string {
+    const url = new URL(serverUrl);
+    url.username = `${prefix}_${name}`;
+    url.password = passwords[`${name.toUpperCase()}_DATABASE_PASSWORD`] ?? '';
+    url.pathname = `/${prefix}_${name}`;
+    return url.href;
+  }
+
   const readyz = async (roles: string): Promise<{ status: number; body: string }> => {
     const response = await fetch(`http://127.0.0.1:${ports.get(roles)}/readyz`, { signal: AbortSignal.timeout(5_000) });
     return { status: response.status, body: await response.text() };
@@ -203,7 +230,7 @@ async function open(
     output.end();
   });
   await runToEnd('migrate');
-  await runToEnd('seed');
+  await seed();
   for (const roles of ports.keys()) await startProcess(roles);
   await untilReady();
 
@@ -234,14 +261,7 @@ async function open(
       return sku;
     },
 
-    /** The address of a service's database, for looking behind the interface. */
-    databaseUrl(name: ServiceName): string {
-      const url = new URL(serverUrl);
-      url.username = `${prefix}_${name}`;
-      url.password = passwords[`${name.toUpperCase()}_DATABASE_PASSWORD`] ?? '';
-      url.pathname = `/${prefix}_${name}`;
-      return url.href;
-    },
+    databaseUrl,
 
     /** A Temporal client with the test key. */
     openTemporal() {

@@ -11,7 +11,7 @@ export function defineScenarios(options: PlatformOptions): void {
     platform = await openPlatform(options);
     const { status, body } = await platform.api.request('PUT', '/v1/fraud/settings', {
       limitPerCustomer: { amount: 40_000_000, currency: 'EUR' },
-      reviewAbove: { amount: 50_000_000, currency: 'EUR' },
+      reviewAbove: { amount: 30_000_000, currency: 'EUR' },
       maintenance: false,
     });
     if (status !== 200) throw new Error(`fraud settings were answered ${status}: ${JSON.stringify(body)}`);

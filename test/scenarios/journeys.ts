@@ -223,7 +223,7 @@ export function defineJourneys(platform: () => Platform): void {
   });
 
   test('an order above the review limit waits on hold for a person, who approves it', async () => {
-    const sku = await platform().makeSku({ price: 6_000_000, stock: { loc_north: 10 } });
+    const sku = await platform().makeSku({ price: 2_700_000, stock: { loc_north: 10 } });
     const placed = await api().place({ lines: [{ sku, quantity: 10 }] });
     const held = await api().untilStatus(placed.id, 'onHold');
     expect(held.waitingFor).toMatchObject({ kind: 'fraudReview', choices: ['approve', 'reject'] });
@@ -234,7 +234,7 @@ export function defineJourneys(platform: () => Platform): void {
   });
 
   test('a rejected review fails the order, gives the stock back, and an order on hold can be cancelled', async () => {
-    const sku = await platform().makeSku({ price: 6_000_000, stock: { loc_north: 20 } });
+    const sku = await platform().makeSku({ price: 2_700_000, stock: { loc_north: 20 } });
     const [rejected, cancelled] = await Promise.all([
       api().place({ lines: [{ sku, quantity: 10 }] }),
       api().place({ lines: [{ sku, quantity: 10 }] }),

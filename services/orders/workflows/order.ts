@@ -25,7 +25,8 @@ async function seeThrough(order: OpenOrder): Promise<{ status: OrderStatus }> {
   } catch (error) {
     // A step's owner refused for good, which no order should meet. Undo what was done rather than stay half-done.
     const refusal = refusalOf(error);
-    if (!refusal) throw error;
+    // A plain error fails the workflow task, which is tried again on a mended build; a Temporal failure would end the workflow here.
+    if (!refusal) throw new Error(`order ${order.input.id} met a bug`, { cause: error });
     await undo(order, 'failed', refusal.message);
   }
   await order.flush();

@@ -10,17 +10,20 @@ export type Steps = InventoryCalls & BillingCalls & ShippingCalls & OrderActivit
 /** Codes of `WaybillError` that are answers: asking again, near or far, would hear the same. */
 const answers = new Set(['invalid', 'unauthenticated', 'forbidden', 'not_found', 'conflict', 'precondition_failed', 'unsupported']);
 
+/** What stopped a step: a far one is wrapped in an ActivityFailure, a near one is not. */
+const causeOf = (error: unknown): unknown => (error instanceof ActivityFailure ? error.cause : error);
+
 /** The answer a step's owner refused with, if that is what stopped it. */
 export function refusalOf(error: unknown): ApplicationFailure | undefined {
-  const cause = error instanceof ActivityFailure ? error.cause : undefined;
+  const cause = causeOf(error);
   return cause instanceof ApplicationFailure && answers.has(cause.type ?? '') ? cause : undefined;
 }
 
 /** Whether another try, in the owner's own worker, can help. A bug in a step counts: it is tried until a build mends it. */
-const goesFar = (error: unknown): boolean =>
-  error instanceof ActivityFailure &&
-  (error.cause instanceof TimeoutFailure || error.cause instanceof ApplicationFailure) &&
-  !refusalOf(error);
+function goesFar(error: unknown): boolean {
+  const cause = causeOf(error);
+  return cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && !refusalOf(error));
+}
 
 function nearThenFar<C extends Calls>(names: readonly (keyof C & string)[], taskQueue: string, retryInterval: number): C {
   // One short attempt: a local activity that backs off holds a workflow-task slot and starves other orders.
