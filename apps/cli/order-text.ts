@@ -28,15 +28,24 @@ function waiting({ kind, since, deadline, choices }: NonNullable<Order['waitingF
   return `${kind} since ${since}${deadline ? `, until ${deadline}` : ''}${choices ? ` (${choices.join(' or ')})` : ''}`;
 }
 
-/** One event in one line; times count from when the order was placed. */
-export function describeEvent(item: TimelineItem, placedAt: string): string {
-  const seconds = Math.max(0, Date.parse(item.at) - Date.parse(placedAt)) / 1_000;
-  const facts = Object.entries(item.data).flatMap(([key, value]) => {
-    if (key === 'orderId' || value === null || typeof value === 'object') return [];
-    return [`${key} ${String(value)}`];
-  });
-  const because = item.reason ? [`because ${item.reason}`] : [];
-  return `${seconds.toFixed(2).padStart(8)} s  ${item.type.padEnd(28)} ${[...facts, ...because].join(', ')}`.trimEnd();
+/**
+ * Says events in one line each. Times count from when the order was placed; the order's status is said where it changes,
+ * and ids of its parts where the parcel's number does not tell as much.
+ */
+export function createEventLines(placedAt: string): (item: TimelineItem) => string {
+  let status: unknown;
+  return (item) => {
+    const seconds = Math.max(0, Date.parse(item.at) - Date.parse(placedAt)) / 1_000;
+    const facts = Object.entries(item.data).flatMap(([key, value]) => {
+      if (key === 'orderId' || value === null || typeof value === 'object') return [];
+      if (key === 'status') return value === status ? [] : [`${key} ${String(value)}`];
+      if (key === 'fulfillmentId') return [`parcel ${String(value).slice(String(value).lastIndexOf('-') + 1)}`];
+      return [key.endsWith('Id') ? String(value) : `${key} ${String(value)}`];
+    });
+    status = item.data['status'] ?? status;
+    const because = item.reason ? [`because ${item.reason}`] : [];
+    return `${seconds.toFixed(2).padStart(8)} s  ${item.type.padEnd(25)} ${[...facts, ...because].join(', ')}`.trimEnd();
+  };
 }
 
 const ends = new Set(['completed', 'partiallyCompleted', 'cancelled', 'timedOut', 'failed']);

@@ -17,12 +17,12 @@ export async function runSteps(steps: readonly Step[], io: Io): Promise<void> {
 
 async function runPlainly(step: Step, io: Io): Promise<void> {
   const started = Date.now();
-  const result = await step.run((line) => io.out(`  ${step.title}: ${line}`));
+  const result = await step.run((line) => io.out(`  ${line}`));
   io.out(`✔ ${step.title}: ${result} (${((Date.now() - started) / 1_000).toFixed(1)} s)`);
 }
 
 async function runWithSpinners(steps: readonly Step[]): Promise<void> {
-  const { Listr } = await import('listr2'); // loaded only where it is seen: it is a good part of the command's start-up
+  const { Listr, PRESET_TIMER } = await import('listr2'); // loaded only where it is seen: it is a good part of the command's start-up
   const tasks = steps.map(({ title, run }) => ({
     title,
     task: async (_: unknown, task: { title: string; output: string }) => {
@@ -31,11 +31,10 @@ async function runWithSpinners(steps: readonly Step[]): Promise<void> {
       });
       task.title = `${title}: ${result}`;
     },
+    rendererOptions: { persistentOutput: true, outputBar: Number.POSITIVE_INFINITY }, // the commands that ran stay to be read
   }));
   await new Listr(tasks, {
-    rendererOptions: { timer: { condition: (ms: number) => ms > 500, field: seconds } },
+    rendererOptions: { timer: { ...PRESET_TIMER, condition: (ms: number) => ms > 500 } },
     registerSignalListeners: false,
   }).run();
 }
-
-const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;

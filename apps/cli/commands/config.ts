@@ -56,7 +56,7 @@ function save(context: Context, options: { set?: string[]; unset?: string[] }): 
     const file = readYamlFile(context.root.config);
     for (const { key, value } of changes) {
       if (value === undefined) file.document.delete(key);
-      else file.document.set(key, value);
+      else file.document.set(key, asScalar(value));
     }
     writeYamlFile(file, 0o600);
   }
@@ -65,6 +65,12 @@ function save(context: Context, options: { set?: string[]; unset?: string[] }): 
     ...lines,
     context.dryRun ? `would be written to ${context.root.config}` : `written to ${context.root.config}; "waybill local restart" applies it`,
   ]);
+}
+
+/** Numbers and truth values stand in the file without quotes, as a person writes them. */
+function asScalar(value: string): string | number | boolean {
+  if (value === 'true' || value === 'false') return value === 'true';
+  return value !== '' && String(Number(value)) === value ? Number(value) : value;
 }
 
 function parseAssignment(text: string): { key: string; value: string } {

@@ -9,7 +9,7 @@ import { type Act, type Context, print, table } from '../context.ts';
 import { examples } from '../examples.ts';
 import { CommandError, Interrupted } from '../failure.ts';
 import { followOrder } from '../follow.ts';
-import { describeEvent, describeOrder } from '../order-text.ts';
+import { createEventLines, describeOrder } from '../order-text.ts';
 import { orderBody, type PlaceOptions } from '../place.ts';
 
 const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
@@ -156,12 +156,13 @@ async function show(context: Context, id: string): Promise<undefined> {
 async function watch(context: Context, id: string): Promise<number | undefined> {
   const api = apiOf(context);
   const { placedAt } = await api.send<Order>({ method: 'GET', path: orderPath(id) });
+  const line = createEventLines(placedAt);
   const stopped = new AbortController();
   const forget = context.io.onStop(() => stopped.abort(new Interrupted()));
   try {
     const order = await followOrder(api, id, {
       signal: stopped.signal,
-      onEvent: (item) => context.io.out(context.json ? JSON.stringify(item) : describeEvent(item, placedAt)),
+      onEvent: (item) => context.io.out(context.json ? JSON.stringify(item) : line(item)),
     });
     if (!context.json) context.io.out(`${id} is ${order.status}`);
     return 0;

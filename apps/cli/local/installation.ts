@@ -34,6 +34,8 @@ export function installationSteps({ context, configuration, supervisor, signal, 
     DATABASE_URL: databaseUrl,
     TEMPORAL_ADDRESS: temporalAddress,
     WORKFLOW_CACHE_DIR: root.cache,
+    CODEC_URL: codecUrl(configuration),
+    ...(!configuration.chosen('CODEC_ORIGINS') && { CODEC_ORIGINS: uiOrigins(cli.LOCAL_TEMPORAL_UI_PORT).join(',') }),
   });
 
   async function runTemporal(tell: (line: string) => void): Promise<void> {
@@ -152,7 +154,13 @@ function quietly<T>(promise: Promise<T>): Promise<T> {
 }
 
 /** As a browser on this machine reaches it: the Temporal UI and the codec server must be the same site for its cookie. */
-export const codecUrl = (configuration: Configuration): string => `http://localhost:${configuration.text('CODEC_PORT') ?? '8089'}`;
+export function codecUrl(configuration: Configuration): string {
+  const own = configuration.chosen('CODEC_URL') ? configuration.text('CODEC_URL') : undefined;
+  return own ?? `http://localhost:${configuration.text('CODEC_PORT') ?? '8089'}`;
+}
+
+/** The embedded Temporal UI by both of its names, and the UI of a cluster as `port-forward` shows it. */
+const uiOrigins = (port: number): string[] => [`http://localhost:${port}`, `http://127.0.0.1:${port}`, 'http://localhost:8080'];
 
 export const temporalUiUrl = (configuration: Configuration): string | undefined =>
   configuration.chosen('TEMPORAL_ADDRESS') ? undefined : `http://localhost:${configuration.cli.LOCAL_TEMPORAL_UI_PORT}`;

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { formatMoney } from '@waybill/kernel/money';
-import type { Api, Order } from '../api.ts';
+import type { Api, Order, TimelineItem } from '../api.ts';
 import { CommandError } from '../failure.ts';
 import { followOrder } from '../follow.ts';
-import { describeEvent, hasEnded } from '../order-text.ts';
+import { createEventLines, hasEnded } from '../order-text.ts';
 import { demoAddress } from '../place.ts';
 
 /** Order #1: two parcels, since the cap lies in another warehouse. The key is fixed, so that it is placed once for ever. */
@@ -42,33 +42,26 @@ export async function driveFirstOrder(api: Api, say: (line: string) => void, sig
       ? `order #1 (${order.id}) was placed earlier and is ${order.status}; following it`
       : `order #1 (${order.id}) is placed, ${formatMoney(order.total)}`,
   );
-  const carrier = createCarrier(api, say, signal);
-  const { placedAt } = order;
+  const line = createEventLines(order.placedAt);
   const ended = await followOrder(api, order.id, {
     signal,
     onEvent: async (item) => {
-      say(describeEvent(item, placedAt));
-      await carrier(order.id);
+      say(line(item));
+      await playCarrier(api, item, say, signal);
     },
   });
   say(`order #1 is ${ended.status}`);
 }
 
-/** Reports what a carrier would: every shipment of the order leaves, then arrives. Ids are fixed, so a repeat changes nothing. */
-function createCarrier(api: Api, say: (line: string) => void, signal: AbortSignal): (orderId: string) => Promise<void> {
-  const done = new Set<string>();
-  return async (orderId) => {
-    const { fulfillments } = await patiently(() => api.send<Order>({ method: 'GET', path: `/v1/orders/${orderId}` }), signal);
-    for (const { shipmentId } of fulfillments) {
-      if (!shipmentId || done.has(shipmentId)) continue;
-      done.add(shipmentId);
-      for (const status of ['dispatched', 'delivered']) {
-        say(`            the carrier reports ${shipmentId} ${status}`);
-        const body = { eventId: `quickstart-${shipmentId}-${status}`, status };
-        await patiently(() => api.send({ method: 'POST', path: `/v1/shipments/${shipmentId}/carrier-events`, body }), signal);
-      }
-    }
-  };
+/** Reports what a carrier would: a booked shipment leaves, then arrives. Ids are fixed, so a repeat changes nothing. */
+async function playCarrier(api: Api, { type, data }: TimelineItem, say: (line: string) => void, signal: AbortSignal): Promise<void> {
+  const { shipmentId } = data;
+  if (type !== 'order.shipmentBooked' || typeof shipmentId !== 'string') return;
+  for (const status of ['dispatched', 'delivered']) {
+    say(`            the carrier reports ${shipmentId} ${status}`);
+    const body = { eventId: `quickstart-${shipmentId}-${status}`, status };
+    await patiently(() => api.send({ method: 'POST', path: `/v1/shipments/${shipmentId}/carrier-events`, body }), signal);
+  }
 }
 
 /** Repeats what fails for a moment only, such as while the server is started again. */

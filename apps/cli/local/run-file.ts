@@ -6,6 +6,9 @@ import { identify, isStill, type ProcessIdentity } from './identity.ts';
 
 export type ComponentName = 'postgres' | 'temporal' | 'server';
 
+/** What uses something is stopped before it. */
+export const stopOrder: readonly ComponentName[] = ['server', 'temporal', 'postgres'];
+
 /** `$ROOT/run.json`: who runs this root folder now, or did when it was killed. */
 export type RunState = {
   supervisor: ProcessIdentity;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { identify } from './identity.ts';
-import type { ComponentName, RunLock } from './run-file.ts';
+import { type ComponentName, type RunLock, stopOrder } from './run-file.ts';
 
 export type RunningComponent = {
   pid: number;
@@ -18,7 +18,7 @@ type Entry = { component: Component; running: RunningComponent | undefined; keep
 export type Supervisor = {
   /** Starts a component and keeps it running. Throws what the first start throws. */
   start(component: Component): Promise<void>;
-  /** Ends what was started, the last first, cleanly. Safe to call again. */
+  /** Ends what was started, cleanly, users before what they use. Safe to call again. */
   stop(): Promise<void>;
   /** Ends everything at once; data survives, the next start recovers it. */
   kill(): void;
@@ -79,7 +79,7 @@ export function createSupervisor(options: {
   async function stopAll(): Promise<void> {
     ending.abort();
     lock.update({ state: 'stopping' });
-    for (const entry of kept.toReversed()) {
+    for (const entry of kept.toSorted((a, b) => stopOrder.indexOf(a.component.name) - stopOrder.indexOf(b.component.name))) {
       // A start in progress ends first, so that no process is left that nobody knows.
       if (!entry.running) await entry.keeper;
       if (!entry.running) continue;
