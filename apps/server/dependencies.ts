@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WaybillError } from '@waybill/kernel/errors';
 import type { Logger } from '@waybill/kernel/log';
@@ -20,10 +21,10 @@ async function checkSchema({ database, service, name }: Module): Promise<void> {
 export function readinessChecks(options: {
   modules: readonly Module[];
   temporal: Temporal;
-  kafka?: () => Promise<void>;
+  brokers: readonly string[] | undefined;
   workersState: () => string | undefined;
 }): ReadinessCheck[] {
-  const { modules, temporal } = options;
+  const { modules, temporal, brokers } = options;
   const workerOnly = modules.length > 0 && modules.every(({ api }) => !api);
   const databases = modules.map((module): ReadinessCheck => {
     // Once known, the schema stays known: later versions only add to it.
@@ -38,9 +39,29 @@ export function readinessChecks(options: {
   return [
     ...databases,
     ...(usesTemporal ? [{ name: 'temporal', check: () => temporal.ping(), needed: workerOnly }] : []),
-    ...(options.kafka ? [{ name: 'kafka', check: options.kafka, needed: workerOnly }] : []),
+    ...(brokers && modules.some(({ worker }) => worker) ? [{ name: 'kafka', check: () => reachOne(brokers), needed: workerOnly }] : []),
     ...(modules.some(({ worker }) => worker) ? [{ name: 'temporal workers', check: workers, needed: workerOnly }] : []),
   ];
+}
+
+/** Resolves when one of the brokers takes a connection; whichever answers knows the others. */
+async function reachOne(brokers: readonly string[]): Promise<void> {
+  await Promise.any(brokers.map(reach)).catch(() => {
+    throw new WaybillError('unavailable', `no Kafka broker of ${brokers.join(', ')} takes a connection`);
+  });
+}
+
+function reach(broker: string): Promise<void> {
+  const { hostname, port } = new URL(`kafka://${broker}`);
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: hostname.replaceAll(/[[\]]/g, ''), port: Number(port || 9092) });
+    socket.setTimeout(1_500, () => socket.destroy(new Error('no answer')));
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve();
+    });
+  });
 }
 
 /** Waits until a service's database answers with a schema this version knows, and says what it waits for whenever that changes. */

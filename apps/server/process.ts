@@ -53,7 +53,10 @@ export async function startProcess(options: { roles: readonly Role[]; settings: 
     calls,
     wakeRelay: (service) => workers?.wakeRelay(service),
   });
-  const readiness = createReadiness(readinessChecks({ modules, temporal, workersState: () => workers?.waitingFor() }), { log });
+  const readiness = createReadiness(
+    readinessChecks({ modules, temporal, brokers: settings.KAFKA_BROKERS, workersState: () => workers?.waitingFor() }),
+    { log },
+  );
   const stopping = new AbortController();
   const listeners: FastifyInstance[] = [];
   const stops: (() => Promise<void>)[] = [];

@@ -65,8 +65,11 @@ export async function createWorkers(options: Options): Promise<Workers> {
     parts.worker?.consumers?.length ? [{ service: name, database, consumers: parts.worker.consumers }] : [],
   );
   const wakeInbox = (service: string): void => inboxes.get(service)?.wake();
-  const brokers = settings.KAFKA_BROKERS ? [...settings.KAFKA_BROKERS] : undefined;
-  const kafka = brokers ? await import('@waybill/kernel/bus-kafka') : undefined; // most processes never need the client
+  const brokers = settings.KAFKA_BROKERS;
+  // Most processes never need Kafka's client.
+  const kafka = brokers
+    ? { ...(await import('@waybill/kernel/bus-kafka')), ...(await import('@waybill/kernel/kafka-consumer')) }
+    : undefined;
   let bus: Bus | undefined;
   let connection: WorkerConnection | undefined;
   let stopping = false;
