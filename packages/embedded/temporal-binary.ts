@@ -24,8 +24,8 @@ type Options = {
 export async function findTemporal(options: Options): Promise<string> {
   const { cacheDir, onProgress = () => undefined } = options;
   const { path, problems } = await locateTemporal(options);
-  if (path) return path;
   for (const problem of problems) onProgress(problem);
+  if (path) return path;
   await mkdir(cacheDir, { recursive: true });
   const found = (await download(cacheDir, onProgress)) ?? (await build(cacheDir, onProgress));
   if (found) return found;
@@ -66,8 +66,8 @@ async function problemOf(path: string): Promise<string | undefined> {
     const { stdout } = await run(path, ['--version'], { timeout: 20_000 });
     const [, major, minor] = /Server (\d+)\.(\d+)/.exec(stdout) ?? [];
     if (!major || !minor) return `it does not say which server it holds: ${stdout.trim().slice(0, 100)}`;
-    const new_ = Number(major) > oldestServer[0] || (Number(major) === oldestServer[0] && Number(minor) >= oldestServer[1]);
-    return new_ ? undefined : `its server ${major}.${minor} is older than ${oldestServer.join('.')}`;
+    const recent = Number(major) > oldestServer[0] || (Number(major) === oldestServer[0] && Number(minor) >= oldestServer[1]);
+    return recent ? undefined : `its server ${major}.${minor} is older than ${oldestServer.join('.')}`;
   } catch (error) {
     return `it does not run: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}`;
   }

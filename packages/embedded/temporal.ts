@@ -66,7 +66,7 @@ export async function startTemporal(options: TemporalOptions): Promise<EmbeddedT
     await untilReady(child, `127.0.0.1:${port}`, namespace, () => tailOf(logFile, logSize));
     return {
       address: `127.0.0.1:${port}`,
-      ...(uiPort === undefined ? {} : { uiUrl: `http://127.0.0.1:${uiPort}` }),
+      ...(uiPort === undefined ? {} : { uiUrl: `http://localhost:${uiPort}` }),
       pid,
       exited: howItEnded(child),
       async stop() {

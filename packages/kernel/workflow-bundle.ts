@@ -57,10 +57,16 @@ async function bundleInChild(entry: string, cacheDir: string, manifestPath: stri
   let output = '';
   let errors = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-8_000)));
+  child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-20_000)));
   const code = await new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve));
-  if (code !== 0) throw new Error(`the workflow code ${entry} cannot be bundled:\n${errors}`);
+  if (code !== 0) throw new Error(`the workflow code ${entry} cannot be bundled:\n${complaint(errors)}`);
   return output.trim();
+}
+
+/** The bundler prints everything it has read; what it objects to comes after that. */
+function complaint(output: string): string {
+  const [found] = /ERROR in [\s\S]*?(?=\nwebpack |$)/.exec(output) ?? [];
+  return (found ?? output).trim();
 }
 
 /** The child's part: bundle, store under the hash of the content, and print the path. */
