@@ -1,0 +1,55 @@
+import { Admin, findErrorBy, GenericError, MultipleErrors } from '@platformatic/kafka';
+import { WaybillError } from './errors.ts';
+
+export const topicOf = (service: string): string => `waybill.${service}`;
+
+// Events are kept for less time than an inbox remembers them (14 days), so that a consumer group that lost its offsets and
+// reads all anew finds what it handled before. A segment is deleted as a whole, hence the second figure.
+const configs = [
+  { name: 'retention.ms', value: String(12 * 86_400_000) },
+  { name: 'segment.ms', value: String(86_400_000) },
+];
+
+export type TopicOptions = {
+  brokers: readonly string[];
+  /** Keys are spread over these, so the number must not change while events are under way. */
+  partitions?: number;
+  /** Without it, what the brokers are configured for. */
+  replicas?: number;
+};
+
+/** Settings that suit every client of ours: failures come soon, since whoever asked tries again anyway. */
+export const clientOptions = (brokers: readonly string[], clientId: string) => ({
+  clientId,
+  bootstrapBrokers: [...brokers],
+  retries: 3,
+  retryDelay: 150,
+  connectTimeout: 3_000,
+  requestTimeout: 10_000,
+});
+
+/** Makes the topics of these services where they are missing; a topic that is there stays as it is. */
+export async function ensureTopics(options: TopicOptions & { services: readonly string[] }): Promise<void> {
+  const admin = new Admin(clientOptions(options.brokers, 'waybill-admin'));
+  try {
+    for (const service of options.services) {
+      await admin
+        .createTopics({ topics: [topicOf(service)], partitions: options.partitions ?? 12, replicas: options.replicas ?? -1, configs })
+        .catch((error: unknown) => {
+          if (!isKafkaError(error, 'TOPIC_ALREADY_EXISTS')) throw kafkaFailure(error);
+        });
+    }
+  } finally {
+    await admin.close().catch(() => {});
+  }
+}
+
+export const isKafkaError = (error: unknown, id: string): boolean => error instanceof Error && findErrorBy(error, 'apiId', id) !== null;
+
+/** What an error of the client means: `unavailable`, unless it is about the very messages that were sent. */
+export function kafkaFailure(error: unknown): unknown {
+  if (!(error instanceof Error) || !(GenericError.isGenericError(error) || MultipleErrors.isGenericError(error))) return error;
+  if (isKafkaError(error, 'MESSAGE_TOO_LARGE') || isKafkaError(error, 'INVALID_RECORD') || findErrorBy(error, 'code', 'PLT_KFK_USER'))
+    return error;
+  return new WaybillError('unavailable', 'the event broker cannot be reached right now', { cause: error, retryAfter: 1 });
+}
