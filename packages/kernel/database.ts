@@ -33,8 +33,12 @@ export function openDatabase<T>(options: { url: string; max: number; name: strin
     idle_in_transaction_session_timeout: 30_000,
     keepAlive: true,
   });
-  // An idle connection that the server closes: the pool replaces it, so it is worth a line and not a crash.
-  pool.on('error', (err) => options.log.warn('idle database connection lost', { database: options.name, err }));
+  // The error carries the whole client, so only its message is logged. The pool replaces what it lost.
+  const lost = (error: Error) => options.log.warn('database connection lost', { database: options.name, reason: error.message });
+  pool.on('error', lost);
+  // A connection that dies while it is checked out, between two queries of a transaction, tells only its own listeners; with
+  // none it would end the process. The next query on it fails, and that is the error that counts.
+  pool.on('connect', (client) => client.on('error', () => {}));
   const db = new Kysely<T>({ dialect: new PostgresDialect({ pool }) });
   return {
     db,

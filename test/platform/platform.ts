@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seedCatalog } from '@waybill/catalog/seed';
@@ -45,6 +45,8 @@ export type PlatformOptions = {
   ownPostgres?: boolean;
   /** Commits survive a crash of the machine, as in production: for figures. */
   durable?: boolean;
+  /** The key ring, in a file that a test can change, in place of the fixed one. */
+  keyRingFile?: string;
   /** The roles of each process, in place of what the mode says. */
   processes?: readonly (readonly string[])[];
 };
@@ -69,7 +71,7 @@ export async function openPlatform(options: PlatformOptions) {
 }
 
 async function open(
-  { mode, settings = {}, ownPostgres = false, durable = false, processes }: PlatformOptions,
+  { mode, settings = {}, ownPostgres = false, durable = false, processes, keyRingFile }: PlatformOptions,
   folder: string,
   undo: (() => Promise<unknown>)[],
   dispose: () => Promise<void>,
@@ -127,7 +129,7 @@ async function open(
     ...serviceUrls,
     TEMPORAL_ADDRESS: temporal.address,
     ADMIN_API_KEY: key,
-    ENCRYPTION_KEYS: testKey,
+    ...(keyRingFile === undefined ? { ENCRYPTION_KEYS: testKey } : { ENCRYPTION_KEYS_FILE: join(folder, 'keys') }),
     SERVICE_TOKEN_KEYS: `s1:${randomBytes(32).toString('base64')}`,
     WORKFLOW_CACHE_DIR: join(repository, 'node_modules', '.cache', 'waybill'),
     CODEC_PORT: String(codecPort),
@@ -137,6 +139,7 @@ async function open(
     ...settings,
   };
 
+  if (keyRingFile !== undefined) await writeFile(join(folder, 'keys'), keyRingFile);
   const output = createWriteStream(join(folder, 'server.log'), { flags: 'a' });
   const running = new Map<string, ChildProcess>();
   const server = join(repository, 'apps/server/main.ts');
@@ -189,6 +192,12 @@ async function open(
     url.password = passwords[`${name.toUpperCase()}_DATABASE_PASSWORD`] ?? '';
     url.pathname = `/${prefix}_${name}`;
     return url.href;
+  }
+
+  /** A Temporal client with the test key. */
+  function openTemporal() {
+    const loaded = loadSettings(temporalSettings, { environment: { TEMPORAL_ADDRESS: `127.0.0.1:${temporalOptions.port}` } });
+    return createTemporal({ settings: loaded, ring: openKeyRing({ keys: new Secret(testKey) }) });
   }
 
   const readyz = async (roles: string): Promise<{ status: number; body: string }> => {
@@ -263,10 +272,18 @@ async function open(
 
     databaseUrl,
 
-    /** A Temporal client with the test key. */
-    openTemporal() {
-      const loaded = loadSettings(temporalSettings, { environment: { TEMPORAL_ADDRESS: `127.0.0.1:${temporalOptions.port}` } });
-      return createTemporal({ settings: loaded, ring: openKeyRing({ keys: new Secret(environment['ENCRYPTION_KEYS'] ?? '') }) });
+    openTemporal,
+
+    /** An order's history as Temporal keeps it: sealed. */
+    async history(orderId: string) {
+      const temporal = openTemporal();
+      try {
+        const execution = { workflowId: `order/${orderId}` };
+        const answer = await temporal.connection.workflowService.getWorkflowExecutionHistory({ namespace: 'default', execution });
+        return answer.history ?? {};
+      } finally {
+        await temporal.close();
+      }
     },
 
     async kill(roles: string): Promise<void> {
