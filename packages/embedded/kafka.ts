@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { WaybillError } from '@waybill/kernel/errors';
-import { freePort } from './ports.ts';
+import { becomesFree, freePort } from './ports.ts';
 import { childExit } from './processes.ts';
 
 export type Kafka = {
@@ -52,7 +52,8 @@ export async function startKafka(options: { dir: string; cacheDir?: string }): P
   const properties = join(dir, 'server.properties');
   if (!existsSync(properties)) await format(dir, lib, properties);
   const port = Number(/^listeners=PLAINTEXT:\/\/127\.0\.0\.1:(\d+)/m.exec(readFileSync(properties, 'utf8'))?.[1]);
-  await waitUntilClosed(port);
+  if (!(await becomesFree(port)))
+    throw new WaybillError('conflict', `port ${port} on 127.0.0.1 is taken, so the Kafka broker cannot start: stop what listens there`);
   const log = openSync(join(dir, 'kafka.log'), 'a');
   const child = spawn(
     'java',
@@ -174,16 +175,6 @@ async function waitUntilOpen(child: ChildProcess, port: number, logFile: string)
       throw new Error(`the Kafka broker did not start: ${said} (see ${logFile})`);
     }
     await delay(50);
-  }
-}
-
-/** A broker that was killed a moment ago may still hold the port. */
-async function waitUntilClosed(port: number): Promise<void> {
-  const deadline = Date.now() + 5_000;
-  while (await isOpen(port)) {
-    if (Date.now() > deadline)
-      throw new WaybillError('conflict', `port ${port} on 127.0.0.1 is taken, so the Kafka broker cannot start: stop what listens there`);
-    await delay(20);
   }
 }
 

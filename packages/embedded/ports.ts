@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 // Below the range from which systems take the ports of outgoing connections: a port found free there can be gone by the time
 // a server listens on it.
@@ -14,6 +15,16 @@ export function isPortFree(port: number): Promise<boolean> {
     server.once('error', () => resolve(false));
     server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
   });
+}
+
+/** Like isPortFree, but gives a server that was ended a moment ago the time to let go. */
+export async function becomesFree(port: number, timeoutMs = 3_000): Promise<boolean> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await isPortFree(port))) {
+    if (Date.now() > deadline) return false;
+    await delay(50);
+  }
+  return true;
 }
 
 /** A port on which nothing listens now and that this process has not handed out before. */

@@ -19,7 +19,7 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WaybillError } from '@waybill/kernel/errors';
 import pg from 'pg';
-import { isPortFree } from './ports.ts';
+import { becomesFree } from './ports.ts';
 import { type Account, canReach, reachableBinaries, serverAccount } from './postgres-files.ts';
 import { childExit, childrenOf, describeProcess, howItEnded, isAlive, sendSignal, waitForExit } from './processes.ts';
 
@@ -81,7 +81,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const place: Place = { durable: true, ...options, dataDir, account, binaries: reachableBinaries(account) };
   try {
     await stopLeftover(dataDir);
-    if (!(await isPortFree(place.port)))
+    if (!(await becomesFree(place.port)))
       throw new WaybillError(
         'conflict',
         `port ${place.port} on 127.0.0.1 is taken, so PostgreSQL cannot start: stop what listens there, or choose another port`,

@@ -110,7 +110,7 @@ function consumerLoop(options: InboxOptions, consumer: Consumer<unknown>, log: L
 
   return {
     name: `inbox ${options.subscription.service} ${name}`,
-    everyMs: options.pollMs ?? 100,
+    everyMs: options.pollMs ?? 500, // whoever puts events in wakes it; this is for retries and for another process's
     async run(signal) {
       const rows = await waiting();
       const aggregates = Map.groupBy(rows, (row) => row.aggregate_id).values();
