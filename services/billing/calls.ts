@@ -5,6 +5,7 @@ import type { Authorization, AuthorizePaymentInput, BillingCalls, CheckFraudInpu
 import type { BillingMetrics } from './metrics.ts';
 import type { PaymentProvider } from './provider.ts';
 import { createProviderClient } from './provider-client.ts';
+import { undoableStatuses } from './states.ts';
 import type { FraudStore } from './store/fraud.ts';
 import type { Begun, Finish, PaymentRow, PaymentStore, Taken } from './store/payments.ts';
 import { checkAmount, checkTexts } from './validate.ts';
@@ -91,15 +92,7 @@ export function createBillingCalls({ payments, fraud, metrics, onChange, ...opti
     const { key } = input;
     checkTexts({ key, orderId: input.orderId, customerId: input.customerId });
     checkAmount(input.amount);
-    const begun = await payments.begin(key, 'cancel', [
-      'none',
-      'requiresAction',
-      'authorized',
-      'expired',
-      'partiallyCaptured',
-      'captured',
-      'partiallyRefunded',
-    ]);
+    const begun = await payments.begin(key, 'cancel', undoableStatuses);
     if (begun.kind === 'unknown') {
       const fulfillmentId = key.slice(0, Math.max(key.lastIndexOf('/'), 0)) || key;
       const result: Cancelled = { outcome: 'nothing' };

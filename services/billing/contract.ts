@@ -43,7 +43,7 @@ export type BillingCalls = {
   capturePayment(input: { key: string; attempt: number }): Promise<{ outcome: 'captured' } | { outcome: 'declined'; reason: string }>;
   /**
    * Undoes a payment whatever it has become: voids an authorization, refunds a capture, does nothing to a declined one.
-   * A key never seen gets a tombstone that refuses a late authorization.
+   * A key never seen gets a tombstone that refuses a late authorization, and a late fraud check of its order.
    */
   cancelPayment(input: VoidPaymentInput): Promise<{ outcome: 'voided' | 'refunded' | 'nothing' }>;
 };

@@ -26,13 +26,16 @@ test('orders that race for the rest of a limit never pass it together', async ()
 test('many checks of one order at once count it once and agree', async () => {
   await using bed = await openBillingBed();
   await bed.settings({ limitPerCustomer: eur(10_000) });
-  const input = { ...newPayment(), amount: eur(9_000) };
-  const guest = { ...newPayment(), customerId: null };
-  for (const order of [input, guest]) {
-    const decisions = await Promise.all(Array.from({ length: 8 }, () => bed.calls.checkFraud(order)));
-    expect(decisions).toEqual(Array(8).fill({ outcome: 'approve', reason: null }));
+  for (let round = 0; round < 20; round++) {
+    // Two checks of the first would pass the limit; a guest's have no tally on which to wait for each other.
+    const member = { ...newPayment(), amount: eur(9_000) };
+    const guest = { ...newPayment(), customerId: null };
+    for (const order of [member, guest]) {
+      const decisions = await Promise.all(Array.from({ length: 8 }, () => bed.calls.checkFraud(order)));
+      expect(decisions).toEqual(Array(8).fill({ outcome: 'approve', reason: null }));
+    }
+    expect(await bed.tally(member.customerId ?? '')).toBe(9_000);
   }
-  expect(await bed.tally(input.customerId ?? '')).toBe(9_000);
 });
 
 test('an order above the review amount, or in a currency the settings do not speak of, goes to a person', async () => {

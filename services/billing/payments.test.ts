@@ -1,4 +1,5 @@
-import { expect, test, vi } from 'vitest';
+import pg from 'pg';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { newPayment, openBillingBed, untilAnswered } from './testing/bed.ts';
 
 const kinds = (charge: { entries: { kind: string }[] } | undefined) => charge?.entries.map(({ kind }) => kind);
@@ -210,6 +211,50 @@ test('an attempt that lost its lease records nothing over the one that took over
   await expect(late).rejects.toMatchObject({ code: 'unavailable' });
   expect(await bed.calls.authorizePayment(input)).toEqual(answer);
   expect(await bed.events()).toHaveLength(1);
+});
+
+test('a lease that was taken over ends nothing, also while its successor is still at work', async () => {
+  await using bed = await openBillingBed({ leaseMs: 50 });
+  const input = newPayment();
+  await bed.calls.authorizePayment(input);
+  const begin = async () => {
+    const begun = await bed.payments.begin(input.key, 'capture/1', ['authorized']);
+    return begun.kind === 'taken' ? begun : undefined;
+  };
+  const first = await begin();
+  const { promise, resolve } = Promise.withResolvers<NonNullable<typeof first>>();
+  await expect
+    .poll(async () => {
+      const second = await begin();
+      if (second) resolve(second);
+      return second;
+    })
+    .toMatchObject({ unsure: true });
+  const end = {
+    step: 'capture/1',
+    result: { outcome: 'captured' },
+    event: 'payment.captured',
+    status: 'captured',
+    captured: 2_500,
+  } as const;
+  expect(await bed.payments.finish(first!, end)).toBe(false);
+  expect(await bed.payments.finish(await promise, end)).toBe(true);
+});
+
+test('an undisturbed payment costs one statement to check, three to authorize and three to capture', async () => {
+  await using bed = await openBillingBed();
+  const input = newPayment();
+  const sent = vi.spyOn(pg.Client.prototype, 'query');
+  onTestFinished(() => sent.mockRestore());
+  const statements = async (step: () => Promise<unknown>) => {
+    sent.mockClear();
+    await step();
+    return sent.mock.calls.length;
+  };
+  await bed.fraud.settings(); // opens the connection
+  expect(await statements(() => bed.calls.checkFraud(input))).toBe(1);
+  expect(await statements(() => bed.calls.authorizePayment(input))).toBe(3);
+  expect(await statements(() => bed.calls.capturePayment({ key: input.key, attempt: 1 }))).toBe(3);
 });
 
 test('no connection is held while the provider is asked', async () => {

@@ -22,3 +22,6 @@ export const paymentStatuses = Object.keys(paymentMoves) as [PaymentStatus, ...P
 /** The statuses from which a payment may become `status`. */
 export const beforeStatus = (status: PaymentStatus): PaymentStatus[] =>
   paymentStatuses.filter((from) => paymentMoves[from].includes(status));
+
+/** The statuses in which there is something to void or to give back. */
+export const undoableStatuses = paymentStatuses.filter((status) => paymentMoves[status].some((to) => to === 'voided' || to === 'refunded'));
