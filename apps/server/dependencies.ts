@@ -10,12 +10,19 @@ import type { Module } from './modules.ts';
 const lookEveryMs = 250;
 
 async function checkSchema({ database, service, name }: Module): Promise<void> {
-  const pending = await pendingMigrations({ db: database.db, folders: service.migrations ? [service.migrations] : [] });
-  if (pending.length > 0)
-    throw new WaybillError('unavailable', `the ${name} database lacks the migrations ${pending.join(', ')}; run "waybill-server migrate"`, {
-      retryAfter: 2,
-    });
+  const folders = service.migrations ? [service.migrations] : [];
+  const pending = await pendingMigrations({ db: database.db, folders }).catch((error: unknown) => {
+    throw missing(error) ? notMigrated(`the ${name} database or its login does not exist yet`, error) : error;
+  });
+  if (pending.length > 0) throw notMigrated(`the ${name} database lacks the migrations ${pending.join(', ')}`);
 }
+
+// Wrong password or no such login, login not allowed, no such database: as long as nothing is provisioned, and while it is.
+const missing = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && ['28P01', '28000', '3D000'].includes(String(error.code));
+
+const notMigrated = (what: string, cause?: unknown): WaybillError =>
+  new WaybillError('unavailable', `${what}; run "waybill-server migrate"`, { retryAfter: 2, cause });
 
 /** What /readyz looks at. Temporal is needed only by a process that has nothing but work from it. */
 export function readinessChecks(options: {
@@ -28,12 +35,16 @@ export function readinessChecks(options: {
   const workerOnly = modules.length > 0 && modules.every(({ api }) => !api);
   const databases = modules.map((module): ReadinessCheck => {
     // Once known, the schema stays known: later versions only add to it.
-    const check = () => (module.ready ? module.database.ping() : checkSchema(module));
+    const check = async (): Promise<void> => {
+      if (module.ready) return module.database.ping();
+      await checkSchema(module);
+      if (!module.ready) throw new WaybillError('unavailable', `the ${module.name} service is about to begin`);
+    };
     return { name: `postgres ${module.name}`, check, needed: true };
   });
   const workers = async (): Promise<void> => {
     const waiting = options.workersState();
-    if (waiting) throw new Error(waiting);
+    if (waiting) throw new WaybillError('unavailable', waiting);
   };
   const usesTemporal = modules.some(({ worker, name }) => worker || name === 'orders');
   return [
@@ -74,9 +85,9 @@ export async function awaitSchema(module: Module, signal: AbortSignal, log: Logg
       if (said !== '') log.info('database is ready', { service: module.name });
       return;
     } catch (error) {
-      if (!(error instanceof WaybillError)) throw error;
-      if (error.message !== said) log.warn('waiting for the database', { service: module.name, reason: error.message });
-      said = error.message;
+      const reason = error instanceof Error ? error.message : String(error);
+      if (reason !== said) log.warn('waiting for the database', { service: module.name, reason });
+      said = reason;
     }
     await delay(lookEveryMs, undefined, { signal }).catch(() => undefined);
   }

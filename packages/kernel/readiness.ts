@@ -1,3 +1,4 @@
+import { WaybillError } from './errors.ts';
 import type { Logger } from './log.ts';
 
 export type ReadinessCheck = {
@@ -32,15 +33,16 @@ export function createReadiness(checks: readonly ReadinessCheck[], options: { lo
   async function look(): Promise<ReadinessReport> {
     const results = await Promise.all(
       checks.map(async ({ name, check, needed }) => {
-        const error = await failureOf(check, timeoutMs);
-        if (last.get(name) !== !error && (error || last.has(name))) {
-          options.log?.[error ? 'warn' : 'info'](error ? 'dependency is out' : 'dependency is back', {
+        const failure = await failureOf(check, timeoutMs);
+        const ok = failure === undefined;
+        if (last.get(name) !== ok && (!ok || last.has(name))) {
+          options.log?.[ok ? 'info' : 'warn'](ok ? 'dependency is back' : 'dependency is out', {
             dependency: name,
-            ...(error ? { reason: error } : {}),
+            ...(ok ? {} : { err: failure }),
           });
         }
-        last.set(name, !error);
-        return { name, ok: !error, needed, ...(error ? { error } : {}) };
+        last.set(name, ok);
+        return { name, ok, needed, ...(ok ? {} : { error: reasonOf(failure) }) };
       }),
     );
     return { ready: results.every(({ ok, needed }) => ok || !needed), draining: false, checks: results };
@@ -59,20 +61,22 @@ export function createReadiness(checks: readonly ReadinessCheck[], options: { lo
   };
 }
 
-/** The reason is ours or a short system text; it goes to operators on /readyz. */
-async function failureOf(check: () => Promise<void>, timeoutMs: number): Promise<string | undefined> {
+async function failureOf(check: () => Promise<void>, timeoutMs: number): Promise<Error | undefined> {
   let timer: NodeJS.Timeout | undefined;
   try {
     await Promise.race([
       check(),
       new Promise((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+        timer = setTimeout(() => reject(new WaybillError('unavailable', `no answer within ${timeoutMs} ms`)), timeoutMs);
       }),
     ]);
     return undefined;
   } catch (error) {
-    return error instanceof Error && error.message !== '' ? error.message : 'it does not answer';
+    return error instanceof Error ? error : new Error(String(error));
   } finally {
     clearTimeout(timer);
   }
 }
+
+/** /readyz is open to everybody: a message of ours may go there, one of a library stays in the log. */
+const reasonOf = (error: Error): string => (error instanceof WaybillError ? error.message : 'it does not work; the log says why');

@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { InterceptingCall } from '@grpc/grpc-js';
 import { Client, Connection, type ConnectionOptions, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import { type SettingsOf, type SettingsSchema, setting } from './config.ts';
@@ -41,6 +43,7 @@ export const createDataConverter = (ring: KeyRing): DataConverter => ({
 /** Connects on first use and again by itself. Every call has a deadline; map what it throws with `fromTemporalError`. */
 export function createTemporal(options: { settings: TemporalSettings; ring: KeyRing; identity?: string }): Temporal {
   const { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TIMEOUT, TEMPORAL_COMMAND_TIMEOUT } = options.settings;
+  const inProgress = countCalls();
   const connection = Connection.lazy({
     address: TEMPORAL_ADDRESS,
     channelArgs: {
@@ -49,6 +52,7 @@ export function createTemporal(options: { settings: TemporalSettings; ring: KeyR
       'grpc.max_reconnect_backoff_ms': 1_000,
     },
     interceptors: [
+      inProgress.interceptor,
       deadlines(TEMPORAL_TIMEOUT, TEMPORAL_COMMAND_TIMEOUT),
       makeGrpcRetryInterceptor(defaultGrpcRetryOptions({ maxAttempts: 3 })),
     ],
@@ -67,7 +71,11 @@ export function createTemporal(options: { settings: TemporalSettings; ring: KeyR
         throw fromTemporalError(error) ?? error;
       });
     },
-    close: () => connection.close(),
+    async close() {
+      // A retry that comes due on a closed channel throws out of its timer, where nobody could catch it.
+      await inProgress.settled(TEMPORAL_TIMEOUT + 1_000);
+      await connection.close();
+    },
   };
 }
 
@@ -83,6 +91,28 @@ export async function checkTemporal(options: { address: string; namespace: strin
   } finally {
     await connection.close();
   }
+}
+
+/** Knows when no call is on its way, retries included: the first interceptor sees the last status only. */
+function countCalls(): { interceptor: Interceptor; settled(timeoutMs: number): Promise<void> } {
+  let calls = 0;
+  return {
+    interceptor: (options, nextCall) => {
+      calls++;
+      return new InterceptingCall(nextCall(options), {
+        start: (metadata, _listener, next) =>
+          next(metadata, {
+            onReceiveStatus(status, nextStatus) {
+              calls--;
+              nextStatus(status);
+            },
+          }),
+      });
+    },
+    async settled(timeoutMs) {
+      for (const end = Date.now() + timeoutMs; calls > 0 && Date.now() < end; ) await delay(20);
+    },
+  };
 }
 
 type Interceptor = NonNullable<ConnectionOptions['interceptors']>[number];
