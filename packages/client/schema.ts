@@ -1718,8 +1718,8 @@ export interface operations {
         parameters: {
             query: {
                 orderId?: string;
-                /** @description Any of these */
-                status?: ("none" | "requiresAction" | "authorized" | "expired" | "partiallyCaptured" | "captured" | "partiallyRefunded" | "declined" | "voided" | "refunded")[];
+                /** @description `none`: the provider has not answered yet */
+                status?: "none" | "requiresAction" | "authorized" | "expired" | "partiallyCaptured" | "captured" | "partiallyRefunded" | "declined" | "voided" | "refunded";
                 limit: number;
                 /** @description nextCursor of the page before */
                 cursor?: string;
@@ -1821,8 +1821,7 @@ export interface operations {
         parameters: {
             query: {
                 orderId?: string;
-                /** @description Any of these */
-                status?: ("pending" | "booked" | "dispatched" | "delayed" | "lost" | "delivered" | "returned" | "cancelled")[];
+                status?: "pending" | "booked" | "dispatched" | "delayed" | "lost" | "delivered" | "returned" | "cancelled";
                 limit: number;
                 /** @description nextCursor of the page before */
                 cursor?: string;
