@@ -120,8 +120,11 @@ export async function createWorkers(options: Options): Promise<Workers> {
     },
     wakeRelay: (service) => relays.get(service)?.wake(),
     waitingFor: () => {
-      const waiting = temporalWorkers.filter((worker) => worker.state() !== 'running').map(({ taskQueue }) => taskQueue);
-      return waiting.length > 0 ? `no connection to Temporal for the queues ${waiting.join(', ')}` : undefined;
+      const polling = new Set(temporalWorkers.filter((worker) => worker.state() === 'running').map(({ taskQueue }) => taskQueue));
+      const waiting = modules.flatMap(({ worker, service: { taskQueue } }) =>
+        worker && taskQueue && !polling.has(taskQueue) ? [taskQueue] : [],
+      );
+      return waiting.length > 0 ? `no worker polls the queues ${waiting.join(', ')} yet` : undefined;
     },
     async stop() {
       stopping = true;
