@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     globalSetup: ['test/global-setup.ts'],
     include: ['{apps,services,packages,test,tools}/**/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/*.browser.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

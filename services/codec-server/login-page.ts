@@ -1,5 +1,8 @@
 type State = { nonce: string; codecUrl: string; uiUrl: string | undefined; expiresAt?: Date | undefined; problem?: string };
 
+const lock = 'M6 10V7a6 6 0 1 1 12 0v3h1.5v12h-15V10zm2 0h8V7a4 4 0 1 0-8 0z';
+const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path d="${lock}" fill="#2456c5"/></svg>`;
+
 /** Plain HTML without scripts. Nothing of the caller's is put into it. */
 export function loginPage(state: State): string {
   const { nonce, expiresAt } = state;
@@ -10,12 +13,12 @@ export function loginPage(state: State): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${expiresAt ? 'Signed in' : 'Sign in'} · Waybill codec server</title>
-<link rel="icon" href="data:,">
+<link rel="icon" href="data:image/svg+xml,${encodeURIComponent(icon)}">
 <style nonce="${nonce}">${style}</style>
 </head>
 <body>
 <main>
-<p class="brand"><svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true"><path d="M6 10V7a6 6 0 1 1 12 0v3h1.5v12h-15V10zm2 0h8V7a4 4 0 1 0-8 0z" fill="currentColor"/></svg> Waybill codec server</p>
+<p class="brand"><svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true"><path d="${lock}" fill="currentColor"/></svg> Waybill codec server</p>
 ${expiresAt ? signedIn(state, expiresAt) : signIn(state)}
 </main>
 </body>
@@ -26,7 +29,7 @@ ${expiresAt ? signedIn(state, expiresAt) : signIn(state)}
 function signIn({ problem }: State): string {
   return `<h1>Sign in to read payloads</h1>
 <p>Everything Waybill keeps in Temporal is encrypted. After you sign in here, the Temporal UI in this browser can show it in plain text.</p>
-${problem ? `<p class="problem" role="alert" id="problem">${escapeHtml(problem)}</p>` : ''}
+${problem ? `<p class="problem" role="alert" id="problem">${escapeHtml(problem.charAt(0).toUpperCase() + problem.slice(1))}.</p>` : ''}
 <form method="post" action="/login">
 <label for="key">API key</label>
 <input id="key" name="key" type="password" required autofocus autocomplete="current-password" spellcheck="false" maxlength="500"${problem ? ' aria-invalid="true" aria-describedby="problem"' : ''}>
@@ -42,10 +45,11 @@ function signedIn({ codecUrl, uiUrl }: State, expiresAt: Date): string {
 <h2>Once, in the Temporal UI</h2>
 <ol>
 <li>Open ${uiUrl ? `<a href="${escapeHtml(uiUrl)}">the Temporal UI</a>` : 'the Temporal UI'} under the same host name as this page.</li>
-<li>Click the glasses in the top bar: <b>Configure Codec Server</b>.</li>
-<li>Choose <b>Use my browser setting and ignore Cluster-level setting</b> if it is offered.</li>
-<li>Enter <code>${escapeHtml(codecUrl)}</code> and turn on <b>Include cross-origin credentials</b>.</li>
-<li>Click <b>Apply</b>. The browser remembers it.</li>
+<li>Click the glasses in the top bar.</li>
+<li>Open the box <b>Use Cluster-level setting</b> if there is one, choose <b>Use my browser setting</b> in it, and close the box again.</li>
+<li>Enter <code>${escapeHtml(codecUrl)}</code> as the endpoint.</li>
+<li>Turn on <b>Include cross-origin credentials</b> and click <b>Apply</b>.</li>
+<li>Reload the page. The browser remembers all this.</li>
 </ol>
 <form method="post" action="/logout"><button type="submit" class="quiet">Sign out</button></form>`;
 }

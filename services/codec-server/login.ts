@@ -19,7 +19,7 @@ export function loginRoutes({ settings, access }: { settings: CodecServerSetting
       return reply
         .headers({
           'content-type': 'text/html; charset=utf-8',
-          'content-security-policy': `default-src 'none'; style-src 'nonce-${nonce}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
+          'content-security-policy': `default-src 'none'; style-src 'nonce-${nonce}'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
           'referrer-policy': 'same-origin',
           'x-frame-options': 'DENY',
         })
