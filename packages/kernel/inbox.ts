@@ -56,10 +56,10 @@ function consumerLoop(options: InboxOptions, consumer: Consumer<unknown>, log: L
     const { rows } = await sql<Row>`
       select event_id, aggregate_id, event, attempts, received_at from inbox i
       where consumer = ${name} and processed_at is null
-        and not exists (
-          select from inbox held
+        and not coalesce((
+          select true from inbox held
           where held.consumer = i.consumer and held.aggregate_id = i.aggregate_id and held.processed_at is null
-            and held.retry_at > now() and held.sequence <= i.sequence)
+            and held.retry_at > now() and held.sequence <= i.sequence limit 1), false)
       order by consumer, aggregate_id, sequence limit ${batchSize}`.execute(db);
     return rows;
   }
@@ -73,10 +73,10 @@ function consumerLoop(options: InboxOptions, consumer: Consumer<unknown>, log: L
           where (consumer, event_id) in (
             select consumer, event_id from inbox i
             where consumer = ${name} and event_id = ${row.event_id} and processed_at is null
-              and not exists (
-                select from inbox earlier
+              and not coalesce((
+                select true from inbox earlier
                 where earlier.consumer = i.consumer and earlier.aggregate_id = i.aggregate_id
-                  and earlier.processed_at is null and earlier.sequence < i.sequence)
+                  and earlier.processed_at is null and earlier.sequence < i.sequence limit 1), false)
             for update skip locked)`.execute(tx);
         if (numAffectedRows !== 1n) return 'elsewhere';
         await consumer.handle(row.event, tx);

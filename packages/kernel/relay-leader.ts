@@ -17,6 +17,7 @@ export function createLeadership(options: { service: string; url: string; change
   let store: RelayStore | undefined;
   let leads = false;
   let askedAt = 0;
+  let asking: Promise<void> | undefined; // several lanes ask at once
 
   async function resign(): Promise<void> {
     const old = session;
@@ -28,20 +29,27 @@ export function createLeadership(options: { service: string; url: string; change
     await old?.close();
   }
 
+  async function ask(): Promise<void> {
+    if (session?.lost()) await resign();
+    // A waiting lock statement would hold back vacuum for as long as it waits, so it is asked for again and again.
+    if (leads || Date.now() - askedAt < standbyMs) return;
+    askedAt = Date.now();
+    if (!session || !store) {
+      session = await openSession({ url: options.url, name: `relay ${options.service}` });
+      store = createRelayStore(session, { service: options.service, channel: eventsChannel });
+    }
+    leads = await store.lead();
+    if (leads) options.changed(true);
+  }
+
   return {
     resign,
     async take() {
-      if (session?.lost()) await resign();
-      if (leads) return store;
-      // A waiting lock statement would hold back vacuum for as long as it waits, so it is asked for again and again.
-      if (Date.now() - askedAt < standbyMs) return undefined;
-      askedAt = Date.now();
-      if (!session || !store) {
-        session = await openSession({ url: options.url, name: `relay ${options.service}` });
-        store = createRelayStore(session, { service: options.service, channel: eventsChannel });
-      }
-      leads = await store.lead();
-      if (leads) options.changed(true);
+      if (leads && !session?.lost()) return store;
+      asking ??= ask().finally(() => {
+        asking = undefined;
+      });
+      await asking;
       return leads ? store : undefined;
     },
   };

@@ -2,7 +2,6 @@ import type { Client } from '@temporalio/client';
 import { WaybillError } from './errors.ts';
 import type { RelaySignal } from './events.ts';
 import type { Logger } from './log.ts';
-import { backOff } from './loops.ts';
 import type { StoredEvent } from './outbox.ts';
 import { fromTemporalError } from './temporal-failure.ts';
 
@@ -17,72 +16,46 @@ export function createSignaller(client: Client): (signal: RelaySignal) => Promis
   };
 }
 
-/** Events of one aggregate that follow each other and are all of one kind: with a signal, or without. */
-export type EventRun = { aggregateId: string; rows: readonly StoredEvent[] };
-
-type Refused = (row: StoredEvent, err: unknown) => Promise<void>;
-
-export type SignalLane = {
-  /** While Temporal is out of reach no signal is tried, whatever its aggregate. */
-  held(): boolean;
-  holdAll(err: unknown): void;
-  /**
-   * Sends in order within each aggregate; resolves to the events whose signal was taken, or has no one left to take it.
-   * `refused` hears of a signal that Temporal does not want: its event and what follows in its aggregate must wait.
-   */
-  send(runs: readonly EventRun[], refused: Refused): Promise<StoredEvent[]>;
-  stop(): void;
+export type Signalled = {
+  /** The events whose signal was taken, or has no one left to take it. */
+  taken: StoredEvent[];
+  /** Events whose signal Temporal does not want: they, and what follows in their aggregate, must wait. */
+  refused: { row: StoredEvent; err: unknown }[];
+  /** Temporal cannot be reached: the rest was not tried. */
+  outage: WaybillError | undefined;
 };
 
 const aggregatesAtOnce = 16;
 
-export function createSignalLane(options: { signal(signal: RelaySignal): Promise<void>; failed(): void; log: Logger }): SignalLane {
-  let heldUntil = 0;
-  let failures = 0;
-  const held = () => Date.now() < heldUntil;
+/** Sends the events' signals, in order within each aggregate. Never throws. */
+export async function sendSignals(
+  rows: readonly StoredEvent[],
+  options: { signal(signal: RelaySignal): Promise<void>; log: Logger; stopping: AbortSignal },
+): Promise<Signalled> {
+  const result: Signalled = { taken: [], refused: [], outage: undefined };
 
-  function holdAll(err: unknown): void {
-    if (held()) return; // one of the others under way said so already
-    failures++;
-    heldUntil = Date.now() + backOff(failures);
-    options.failed();
-    options.log.warn('signals held back', { failures, err });
-  }
-
-  async function sendRun(run: EventRun, refused: Refused): Promise<readonly StoredEvent[]> {
-    for (const [index, row] of run.rows.entries()) {
-      if (!row.signal || held()) return run.rows.slice(0, index);
-      try {
-        await options.signal(row.signal);
-        failures = 0;
-      } catch (error) {
-        const code = error instanceof WaybillError ? error.code : undefined;
-        if (code === 'not_found') {
-          options.log.info('signal dropped, its workflow has ended', { workflowId: row.signal.workflowId, signal: row.signal.name });
-          continue;
-        }
-        if (code === 'unavailable') holdAll(error);
-        else await refused(row, error);
-        return run.rows.slice(0, index);
-      }
+  async function sendOne(row: StoredEvent, signal: RelaySignal): Promise<boolean> {
+    try {
+      await options.signal(signal);
+    } catch (err) {
+      const code = err instanceof WaybillError ? err.code : undefined;
+      if (err instanceof WaybillError && code === 'unavailable') result.outage = err;
+      else if (code !== 'not_found') result.refused.push({ row, err });
+      if (code !== 'not_found') return false;
+      options.log.info('signal dropped, its workflow has ended', { workflowId: signal.workflowId, signal: signal.name });
     }
-    return run.rows;
+    result.taken.push(row);
+    return true;
   }
 
-  return {
-    held,
-    holdAll,
-    async send(runs, refused) {
-      const taken: (readonly StoredEvent[])[] = [];
-      const queue = runs.values();
-      const work = async () => {
-        for (const run of queue) taken.push(await sendRun(run, refused));
-      };
-      await Promise.all(Array.from({ length: aggregatesAtOnce }, work));
-      return taken.flat();
-    },
-    stop() {
-      heldUntil = Number.POSITIVE_INFINITY;
-    },
+  const aggregates = Map.groupBy(rows, (row) => row.aggregate_id).values();
+  const work = async () => {
+    for (const aggregate of aggregates)
+      for (const row of aggregate) {
+        if (result.outage || options.stopping.aborted) return;
+        if (row.signal && !(await sendOne(row, row.signal))) break;
+      }
   };
+  await Promise.all(Array.from({ length: aggregatesAtOnce }, work));
+  return result;
 }

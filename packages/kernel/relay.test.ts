@@ -50,7 +50,14 @@ async function openBed() {
     const { rows } = await sql<{ n: number }>`select count(*)::int as n from outbox where published_at is null`.execute(bed.database.db);
     return rows[0]?.n;
   };
-  return { ...bed, relay, write, unpublished };
+  const sessions = async (name: string) => {
+    const { rows } = await sql<{ n: number }>`
+      select count(*)::int as n from pg_stat_activity where application_name = ${name} and datname = current_database()`.execute(
+      bed.database.db,
+    );
+    return rows[0]?.n;
+  };
+  return { ...bed, relay, write, unpublished, sessions };
 }
 
 const event = (aggregateId: string, sequence: number, rest: Partial<OutboxRow> = {}): OutboxRow => ({
@@ -222,8 +229,12 @@ test('of two relays one works, and the other takes over when it loses its connec
   bed.relay({ bus: first });
   await expect.poll(first.ids).toEqual(['ord_1/1']);
   bed.relay({ bus: second });
+  await expect.poll(() => bed.sessions('relay orders')).toBe(2); // the second is there, and waits
+  for (let sequence = 2; sequence <= 20; sequence++) await bed.write(event('ord_1', sequence));
+  await expect.poll(() => first.events.length).toBe(20);
+  expect(second.events).toEqual([]);
   const count = 200;
-  for (let sequence = 2; sequence <= count; sequence++) {
+  for (let sequence = 21; sequence <= count; sequence++) {
     await bed.write(event('ord_1', sequence));
     if (sequence % 50 === 0)
       await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'relay orders' and datname = current_database()`.execute(

@@ -8,8 +8,9 @@ import { type Running, startLoops } from './loops.ts';
 import { envelopeOf, type StoredEvent } from './outbox.ts';
 import { createLeadership } from './relay-leader.ts';
 import { createRelayMetrics } from './relay-metrics.ts';
-import { createSignalLane, type EventRun } from './relay-signals.ts';
-import { batchSize, type RelayStore } from './relay-store.ts';
+import { sendSignals } from './relay-signals.ts';
+import { batchSize, type Place, type RelayStore } from './relay-store.ts';
+import type { Loop } from './service.ts';
 
 export type RelayOptions<T> = {
   service: string;
@@ -32,13 +33,12 @@ const isOutage = (error: unknown): boolean => error instanceof WaybillError && e
 
 /**
  * Publishes one service's outbox: by aggregate and sequence, at least once, one relay at a time. A signal goes before its event
- * is published. Signals travel beside the plain events, so that an outage of Temporal delays only what waits for it.
+ * is published.
  */
 export function startRelay<T>(options: RelayOptions<T>): Running {
   const { service, bus } = options;
   const log = limitLogger(options.log.child({ relay: service }));
   const metrics = createRelayMetrics(options.meter, service);
-  const signals = createSignalLane({ signal: options.signal, failed: () => metrics.failed('signal'), log });
   const leadership = createLeadership({
     service,
     url: options.database.url,
@@ -47,11 +47,10 @@ export function startRelay<T>(options: RelayOptions<T>): Running {
       log.info(leads ? 'relay leads' : 'relay no longer leads');
     },
   });
-  let signalling: Promise<void> | undefined;
+  let reached: Place | undefined;
   let lookAgainAt = 0;
   let sampledAt = 0;
   let prunedAt = 0;
-  let wake = () => {};
 
   async function hold(store: RelayStore, row: StoredEvent, kind: 'publish' | 'signal', err: unknown): Promise<void> {
     metrics.failed(kind);
@@ -78,7 +77,7 @@ export function startRelay<T>(options: RelayOptions<T>): Running {
       metrics.failed('publish');
       if (isOutage(error)) throw error;
       // Something among them cannot be published: each by itself, so that it holds up only its own aggregate.
-      for (const run of runsOf(rows)) await publishOneByOne(store, run.rows);
+      for (const aggregate of Map.groupBy(rows, (row) => row.aggregate_id).values()) await publishOneByOne(store, aggregate);
       return;
     }
     await done(store, rows);
@@ -98,29 +97,30 @@ export function startRelay<T>(options: RelayOptions<T>): Running {
     await done(store, rows);
   }
 
-  function startSignalling(store: RelayStore, runs: readonly EventRun[]): void {
-    signalling = signals
-      .send(runs, (row, err) => hold(store, row, 'signal', err))
-      .then((taken) => (taken.length > 0 ? publish(store, taken) : undefined))
-      .catch((error) => signals.holdAll(error))
-      .finally(() => {
-        signalling = undefined;
-        wake();
-      });
-  }
-
-  async function relayBatch(store: RelayStore): Promise<boolean> {
+  async function relayPlain(store: RelayStore): Promise<boolean> {
     if (Date.now() < lookAgainAt) return false;
     const startedAt = Date.now();
-    const rows = await store.unpublished(signalling || signals.held() ? 'plain' : 'all');
-    // During a long outage of Temporal a look wades through all that waits for it: look at most a fifth of the time.
-    if (rows.length === 0 && Date.now() - startedAt > 20) lookAgainAt = Date.now() + 4 * (Date.now() - startedAt);
-    const runs = runsOf(rows);
-    const signalRuns = runs.filter((run) => run.rows[0]?.signal);
-    const plain = runs.filter((run) => !run.rows[0]?.signal).flatMap((run) => run.rows);
-    if (signalRuns.length > 0) startSignalling(store, signalRuns);
-    if (plain.length > 0) await publish(store, plain);
-    return rows.length === batchSize || plain.length < rows.length;
+    const from = reached;
+    reached = undefined; // whatever fails below, the next look begins at the start
+    const rows = await store.waiting('plain', from);
+    const tookMs = Date.now() - startedAt;
+    // In a long outage of Temporal a look wades through all that stands behind a signal: look a fifth of the time at most.
+    if (rows.length === 0 && tookMs > 20) lookAgainAt = Date.now() + 4 * tookMs;
+    if (rows.length > 0) await publish(store, rows);
+    if (rows.length === batchSize) reached = rows.at(-1);
+    return rows.length === batchSize;
+  }
+
+  async function relaySignals(store: RelayStore, stopping: AbortSignal): Promise<boolean> {
+    const rows = await store.waiting('signals');
+    if (rows.length === 0) return false;
+    const { taken, refused, outage } = await sendSignals(rows, { signal: options.signal, log, stopping });
+    if (taken.length > 0) await publish(store, taken);
+    for (const { row, err } of refused) await hold(store, row, 'signal', err);
+    lanes.wake(); // events behind these may go now
+    if (!outage) return rows.length === batchSize;
+    metrics.failed('signal');
+    throw outage;
   }
 
   async function tidy(store: RelayStore): Promise<void> {
@@ -135,54 +135,39 @@ export function startRelay<T>(options: RelayOptions<T>): Running {
     }
   }
 
-  const loop = startLoops(
+  const lane = (name: string, relay: (store: RelayStore, stopping: AbortSignal) => Promise<boolean>): Loop => ({
+    name: `relay ${service} ${name}`,
+    everyMs: options.pollMs ?? 100,
+    async run(stopping) {
+      try {
+        const store = await leadership.take();
+        return store ? await relay(store, stopping) : false;
+      } catch (error) {
+        // That Temporal or the bus is out is no reason to let another try; trouble with the own session is.
+        if (!isOutage(error)) await leadership.resign();
+        throw databaseFailure(error) ?? error;
+      }
+    },
+  });
+
+  // Signals travel beside the plain events: an outage of Temporal delays only what waits for it.
+  const lanes = startLoops(
     [
-      {
-        name: `relay ${service}`,
-        everyMs: options.pollMs ?? 100,
-        onWake(wakeLoop) {
-          wake = wakeLoop;
-        },
-        async run() {
-          try {
-            const store = await leadership.take();
-            if (!store) return false;
-            const more = await relayBatch(store);
-            await tidy(store);
-            return more;
-          } catch (error) {
-            // A bus that is out is no reason to let another try; trouble with the own session is.
-            if (!isOutage(error)) await leadership.resign();
-            throw databaseFailure(error) ?? error;
-          }
-        },
-      },
+      lane('events', async (store) => {
+        const more = await relayPlain(store);
+        await tidy(store);
+        return more;
+      }),
+      lane('signals', relaySignals),
     ],
     log,
   );
   return {
-    wake: () => wake(),
+    wake: () => lanes.wake(),
     async stop() {
-      signals.stop();
-      await loop.stop();
-      await signalling;
+      await lanes.stop();
       await leadership.resign();
       metrics.stop();
     },
   };
-}
-
-/**
- * The rows by aggregate: of each the first run of one kind, with signals or without. What follows that run waits for a later
- * batch, since the two kinds travel apart and must not overtake each other.
- */
-function runsOf(rows: readonly StoredEvent[]): EventRun[] {
-  const runs = new Map<string, { aggregateId: string; rows: StoredEvent[]; open: boolean }>();
-  for (const row of rows) {
-    const run = runs.get(row.aggregate_id);
-    if (!run) runs.set(row.aggregate_id, { aggregateId: row.aggregate_id, rows: [row], open: true });
-    else if (run.open && (run.rows[0]?.signal === null) === (row.signal === null)) run.rows.push(row);
-    else run.open = false;
-  }
-  return [...runs.values()];
 }

@@ -14,7 +14,9 @@ create table outbox (
   constraint outbox_event unique (aggregate_id, sequence)
 ) with (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.2);
 
-create index outbox_unpublished on outbox (aggregate_id, sequence) where published_at is null;
+-- What waits to be published, in two kinds that travel apart: plain events, and those whose signal goes first.
+create index outbox_plain on outbox (aggregate_id, sequence) where published_at is null and signal is null;
+create index outbox_signals on outbox (aggregate_id, sequence) where published_at is null and signal is not null;
 
--- The few rows that failed: found without looking through all that merely wait.
+-- The few events that failed: found without looking through all that merely wait.
 create index outbox_held on outbox (aggregate_id, sequence) where published_at is null and retry_at is not null;
