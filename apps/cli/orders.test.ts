@@ -249,9 +249,9 @@ describe('orders', () => {
     const { code, out } = await root.run(['orders', 'watch', 'ord_1']);
     expect(code).toBe(0);
     expect(out).toMatchInlineSnapshot(`
-      "    0.50 s  order.placed                 n 1
-          0.50 s  order.reserved               n 2
-          0.50 s  order.completed              n 3
+      "    0.50 s  order.placed              n 1
+          0.50 s  order.reserved            n 2
+          0.50 s  order.completed           n 3
       ord_1 is completed"
     `);
   });

@@ -5,6 +5,7 @@ import { type Act, type Context, print, printCommand } from '../context.ts';
 import { examples } from '../examples.ts';
 import { CommandError, Interrupted } from '../failure.ts';
 import { type DatabaseJob, workOnDatabases } from '../local/database-work.ts';
+import { embeddedUrl, postgresPassword } from '../local/installation.ts';
 import { logFile } from '../local/log-files.ts';
 import { liveRunState, takeRunLock } from '../local/run-file.ts';
 import { createRoot } from '../root.ts';
@@ -62,11 +63,6 @@ async function work(context: Context, job: DatabaseJob, done: string): Promise<u
   print(context, { job, done: true }, [done]);
 }
 
-const passwordOf = (configuration: Configuration): string => configuration.cli.LOCAL_POSTGRES_PASSWORD?.reveal() ?? '';
-
-const embeddedUrl = (configuration: Configuration): string =>
-  `postgres://postgres:${encodeURIComponent(passwordOf(configuration))}@127.0.0.1:${configuration.cli.LOCAL_POSTGRES_PORT}/postgres`;
-
 /** Nothing runs here: PostgreSQL is started for as long as the work takes. */
 async function withPostgres(context: Context, configuration: Configuration, run: (url: string) => Promise<void>): Promise<void> {
   const { root } = context;
@@ -78,7 +74,7 @@ async function withPostgres(context: Context, configuration: Configuration, run:
       dataDir: root.postgresData,
       port: configuration.cli.LOCAL_POSTGRES_PORT,
       logFile: logFile(root, 'postgres'),
-      password: passwordOf(configuration),
+      password: postgresPassword(configuration),
       onCommand: (command) => printCommand(context, command),
     });
     try {

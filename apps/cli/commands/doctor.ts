@@ -62,18 +62,24 @@ async function temporal(context: Context, configuration: Configuration): Promise
   if (configuration.chosen('TEMPORAL_ADDRESS')) {
     return [{ name: 'Temporal', state: 'ok', found: `your own at ${configuration.text('TEMPORAL_ADDRESS')} (TEMPORAL_ADDRESS)` }];
   }
-  const { path, problems } = await locateTemporal({ cacheDir: context.root.cache, environment: context.io.env });
+  const { path, problems } = await locateTemporal({ cacheDir: context.root.cache, environment: context.io.env }).catch((error: Error) => ({
+    path: undefined,
+    problems: [error.message], // TEMPORAL_CLI names one that does not work, and then no other is looked for
+  }));
   if (path) return [{ name: 'Temporal', state: 'ok', found: path }];
   const go = spawnSync('go', ['version'], { encoding: 'utf8' });
   const hasGo = go.status === 0;
+  const chosen = Boolean(context.io.env['TEMPORAL_CLI']);
   return [
     {
       name: 'Temporal',
-      state: hasGo ? 'note' : 'missing',
+      state: hasGo && !chosen ? 'note' : 'missing',
       found: problems.length > 0 ? problems.join('; ') : 'no temporal binary was found',
-      fix: hasGo
-        ? 'nothing to do: the first start downloads it or builds it with Go, which takes some minutes'
-        : 'install it from https://docs.temporal.io/cli, or install Go (https://go.dev/dl) so that it can be built, or set TEMPORAL_CLI',
+      fix: chosen
+        ? 'set TEMPORAL_CLI to a temporal binary that works, or unset it'
+        : hasGo
+          ? 'nothing to do: the first start downloads it or builds it with Go, which takes some minutes'
+          : 'install it from https://docs.temporal.io/cli, or install Go (https://go.dev/dl) so that it can be built, or set TEMPORAL_CLI',
     },
     { name: 'Go', state: 'note', found: hasGo ? go.stdout.trim() : 'not installed; needed only to build the temporal binary' },
   ];

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startPostgres } from '@waybill/embedded/postgres';
 import { findTemporal, startTemporal } from '@waybill/embedded/temporal';
@@ -24,26 +25,29 @@ export function installationSteps({ context, configuration, supervisor, signal, 
   const { cli } = configuration;
   const external = { postgres: configuration.chosen('DATABASE_URL'), temporal: configuration.chosen('TEMPORAL_ADDRESS') };
   const show = (tell: (line: string) => void) => (command: readonly string[]) => tell(`$ ${command.join(' ')}`);
-  let binary = '';
-  let databaseUrl = configuration.text('DATABASE_URL') ?? '';
-  let temporalAddress = configuration.text('TEMPORAL_ADDRESS') ?? '';
-  let bundle: Promise<{ codePath: string }> | undefined;
-  let temporal: Promise<void> | undefined;
-  const environment = () => ({
+  // Known before the servers are: ports are settings, so what needs an address can start beside what it needs.
+  const databaseUrl = (external.postgres ? configuration.text('DATABASE_URL') : embeddedUrl(configuration)) ?? '';
+  const temporalAddress = (external.temporal ? configuration.text('TEMPORAL_ADDRESS') : `127.0.0.1:${cli.LOCAL_TEMPORAL_PORT}`) ?? '';
+  const environment = {
+    NODE_COMPILE_CACHE: join(root.cache, 'node'),
     ...configuration.childEnvironment(),
     DATABASE_URL: databaseUrl,
     TEMPORAL_ADDRESS: temporalAddress,
     WORKFLOW_CACHE_DIR: root.cache,
     CODEC_URL: codecUrl(configuration),
     ...(!configuration.chosen('CODEC_ORIGINS') && { CODEC_ORIGINS: uiOrigins(cli.LOCAL_TEMPORAL_UI_PORT).join(',') }),
-  });
+  };
+  let binary = '';
+  let bundle: Promise<unknown> | undefined;
+  let temporal: Promise<void> | undefined;
+  let server: Promise<void> | undefined;
 
   async function runTemporal(tell: (line: string) => void): Promise<void> {
     await supervisor.start({
       name: 'temporal',
       title: 'Temporal',
-      async start() {
-        const running = await startTemporal({
+      start: () =>
+        startTemporal({
           binary,
           port: cli.LOCAL_TEMPORAL_PORT,
           uiPort: cli.LOCAL_TEMPORAL_UI_PORT,
@@ -52,11 +56,36 @@ export function installationSteps({ context, configuration, supervisor, signal, 
           logFile: logFile(root, 'temporal'),
           namespace: configuration.text('TEMPORAL_NAMESPACE') ?? 'default',
           onCommand: show(tell),
-        });
-        temporalAddress = running.address;
-        return running;
-      },
+        }),
     });
+  }
+
+  async function runPostgres(tell: (line: string) => void): Promise<void> {
+    await supervisor.start({
+      name: 'postgres',
+      title: 'PostgreSQL',
+      start: () =>
+        startPostgres({
+          dataDir: root.postgresData,
+          port: cli.LOCAL_POSTGRES_PORT,
+          logFile: logFile(root, 'postgres'),
+          password: postgresPassword(configuration),
+          onCommand: show(tell),
+        }),
+    });
+  }
+
+  async function runServer(tell: (line: string) => void): Promise<void> {
+    const options = {
+      root,
+      environment,
+      url: configuration.listenUrl,
+      startTimeoutMs: cli.LOCAL_START_TIMEOUT,
+      stopTimeoutMs: cli.LOCAL_STOP_TIMEOUT,
+      signal,
+      onCommand: show(tell),
+    };
+    await supervisor.start({ name: 'server', title: 'the server', start: (again) => startServer(options, again) });
   }
 
   const steps: Step[] = [
@@ -74,29 +103,16 @@ export function installationSteps({ context, configuration, supervisor, signal, 
       async run(tell) {
         if (!external.temporal) temporal = quietly(runTemporal(tell));
         if (external.postgres) return 'yours is used (DATABASE_URL)';
-        await supervisor.start({
-          name: 'postgres',
-          title: 'PostgreSQL',
-          async start() {
-            const running = await startPostgres({
-              dataDir: root.postgresData,
-              port: cli.LOCAL_POSTGRES_PORT,
-              logFile: logFile(root, 'postgres'),
-              password: cli.LOCAL_POSTGRES_PASSWORD?.reveal() ?? '',
-              onCommand: show(tell),
-            });
-            databaseUrl = running.url;
-            return running;
-          },
-        });
+        await runPostgres(tell);
         return `port ${cli.LOCAL_POSTGRES_PORT}`;
       },
     },
     {
       title: 'databases',
       async run(tell) {
+        server = quietly(runServer(tell)); // it waits for the schema by itself; on most starts there is nothing to wait for
         const jobs: DatabaseJob[] = seed ? ['migrate', 'seed'] : ['migrate'];
-        await workOnDatabases(jobs, { root, environment: environment(), onCommand: show(tell) });
+        await workOnDatabases(jobs, { root, environment, onCommand: show(tell) });
         return seed ? 'up to date, with the demo catalogue' : 'up to date';
       },
     },
@@ -116,24 +132,8 @@ export function installationSteps({ context, configuration, supervisor, signal, 
     },
     {
       title: 'server',
-      async run(tell) {
-        await supervisor.start({
-          name: 'server',
-          title: 'the server',
-          start: (again) =>
-            startServer(
-              {
-                root,
-                environment: environment(),
-                url: configuration.listenUrl,
-                startTimeoutMs: cli.LOCAL_START_TIMEOUT,
-                stopTimeoutMs: cli.LOCAL_STOP_TIMEOUT,
-                signal,
-                onCommand: show(tell),
-              },
-              again,
-            ),
-        });
+      async run() {
+        await server;
         return `ready at ${configuration.apiUrl}`;
       },
     },
@@ -146,6 +146,12 @@ export function installationSteps({ context, configuration, supervisor, signal, 
     },
   }));
 }
+
+export const postgresPassword = (configuration: Configuration): string => configuration.cli.LOCAL_POSTGRES_PASSWORD?.reveal() ?? '';
+
+/** The embedded PostgreSQL with its administrator's login. */
+export const embeddedUrl = (configuration: Configuration): string =>
+  `postgres://postgres:${encodeURIComponent(postgresPassword(configuration))}@127.0.0.1:${configuration.cli.LOCAL_POSTGRES_PORT}/postgres`;
 
 /** What is awaited by a later step must not count as unhandled until then. */
 function quietly<T>(promise: Promise<T>): Promise<T> {

@@ -46,6 +46,7 @@ export async function runLocal(context: Context, run: LocalRun): Promise<number>
       forced.resolve();
     }
   });
+  const failed = new AbortController();
   let started = false;
   try {
     const made = generateSecrets(root);
@@ -54,7 +55,8 @@ export async function runLocal(context: Context, run: LocalRun): Promise<number>
     await stopOrphans(lock.left, configuration.cli.LOCAL_STOP_TIMEOUT, say);
     lock.update({ children: {} });
     await checkBeforeStart(root, configuration);
-    await runSteps(installationSteps({ context, configuration, supervisor, signal: stop.signal, seed: run.seed ?? false }), io);
+    const signal = AbortSignal.any([stop.signal, failed.signal]);
+    await runSteps(installationSteps({ context, configuration, supervisor, signal, seed: run.seed ?? false }), io);
     started = true;
     lock.update({ state: 'running' });
     await run.ready(configuration, stop.signal);
@@ -63,6 +65,7 @@ export async function runLocal(context: Context, run: LocalRun): Promise<number>
       else stop.signal.addEventListener('abort', () => resolve());
     });
   } catch (error) {
+    failed.abort(); // ends what is still being started beside the step that failed
     // Stopped while starting is an interruption; stopped while running, also in mid-journey, is how it is meant to end.
     if (!stop.signal.aborted) throw error;
     if (!started) throw new Interrupted();
