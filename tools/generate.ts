@@ -2,7 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { apiDocument } from './api-document.ts';
+import { apiDocument } from './openapi/document.ts';
 import { typesOf } from './openapi/types.ts';
 import { configurationPage, permissionsPage } from './reference.ts';
 

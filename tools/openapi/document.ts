@@ -11,7 +11,7 @@ import { createCallsDirectory } from '@waybill/server/calls';
 import { createModules } from '@waybill/server/modules';
 import { allRoles } from '@waybill/server/roles';
 import { loadServerSettings } from '@waybill/server/settings';
-import root from '../package.json' with { type: 'json' };
+import root from '../../package.json' with { type: 'json' };
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type JsonObject = { [key: string]: Json };
