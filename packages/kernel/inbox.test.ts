@@ -119,6 +119,24 @@ test('several inboxes over one database handle each event once, in order within 
     expect(effects.filter((id) => id.startsWith(`ord_${index}/`))).toEqual(Array.from({ length: each }, (_, n) => `ord_${index}/${n + 1}`));
 });
 
+test('an event that comes late is still handled before a later one of its aggregate that waits its turn', async () => {
+  const gate = Promise.withResolvers<void>();
+  let busy = 0;
+  const bed = await openBed(async (received) => {
+    if (!received.subject.startsWith('ord_a')) return;
+    busy++;
+    await gate.promise;
+  });
+  const bus = createLocalBus([bed.subscription], () => {});
+  await bus.publish('orders', [...[1, 2, 3, 4].map((n) => event(`ord_a${n}`, 1)), event('ord_z', 2)]);
+  bed.inbox();
+  await expect.poll(() => busy).toBe(4); // all hands are full, and ord_z/2 is next
+  await bus.publish('orders', [event('ord_z', 1)]);
+  gate.resolve();
+  await expect.poll(bed.effects).toHaveLength(6);
+  expect((await bed.effects()).filter((id) => id.startsWith('ord_z'))).toEqual(['ord_z/1', 'ord_z/2']);
+});
+
 test('handled events are forgotten after their time, unhandled ones never', async () => {
   const bed = await openBed((received) => {
     if (received.subject === 'ord_stuck') throw new Error('no');
