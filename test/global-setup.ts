@@ -1,20 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { freePort } from '@waybill/embedded/ports';
 import { startPostgres, stopLeftover } from '@waybill/embedded/postgres';
 import { isAlive } from '@waybill/embedded/processes';
+import { findTemporal } from '@waybill/embedded/temporal-binary';
 
 const prefix = 'waybill-test-';
 
 /** One PostgreSQL for the whole run; every test makes databases of its own in it. */
 export default async function setup(): Promise<() => Promise<void>> {
-  if (!process.env['TEMPORAL_CLI']) {
-    const installed = join(homedir(), 'go', 'bin', 'temporal');
-    if (existsSync(installed)) process.env['TEMPORAL_CLI'] = installed;
-  }
+  process.env['TEMPORAL_CLI'] ??= await findTemporal({
+    cacheDir: fileURLToPath(new URL('../node_modules/.cache/waybill/', import.meta.url)),
+    onProgress: (message) => console.info(message),
+  });
   if (process.env['TEST_POSTGRES_URL']) return async () => {};
   await removeLeftovers();
   const folder = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
