@@ -1,99 +1,49 @@
+import { type ApiClient, type components, createClient, readEvents } from '@waybill/client';
 import { type ErrorCode, type FieldError, isErrorCode } from '@waybill/kernel/errors';
-import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { CommandError } from './failure.ts';
 
-export type Money = { amount: number; currency: string };
-
-/** The parts of an order that the command shows. Fields are as on the wire (DESIGN, wire shapes). */
-export type Order = {
-  id: string;
-  number: string | number;
-  status: string;
-  paymentStatus: string;
-  version: number;
-  placedAt: string;
-  customerId?: string | null;
-  total: Money;
-  totals: { code: string; amount: Money }[];
-  lines: { id: string; sku: string; name: string; quantity: number; unitPrice: Money; total: Money }[];
-  fulfillments: {
-    id: string;
-    status: string;
-    locationId: string | null;
-    lines: { lineId: string; quantity: number }[];
-    shipmentId?: string;
-  }[];
-  waitingFor?: { kind: string; since: string; deadline?: string; choices?: string[] } | null;
-  actions?: string[];
-};
-
-export type TimelineItem = {
-  sequence: number;
-  type: string;
-  at: string;
-  actor: string;
-  reason?: string | null;
-  data: Record<string, unknown>;
-};
-
-export type Page<T> = { items: T[]; nextCursor?: string };
-export type Request = { method: 'GET' | 'POST'; path: string; body?: unknown; headers?: Record<string, string> };
+export type Order = components['schemas']['Order'];
+export type PlaceOrder = components['schemas']['PlaceOrder'];
+export type TimelineItem = components['schemas']['OrderEvent'];
 
 export type Api = {
-  url: string;
-  /** Sends one request. Throws CommandError with the problem's code, fields and a way out. */
-  send<T>(request: Request): Promise<T>;
+  /** The typed client; instead of answering with an error it throws CommandError with the problem's code, fields and a way out. */
+  client: ApiClient;
   /** An order's events from `after` on, as they happen. Ends when the server ends the stream; the caller comes back. */
   events(orderId: string, after: number, signal: AbortSignal): AsyncGenerator<TimelineItem>;
 };
 
-/** A typed door to the HTTP API of a running installation. */
+/** A door to the HTTP API of a running installation. */
 export function createApi(options: { url: string; key: string; timeoutMs?: number }): Api {
-  const authorization = `Bearer ${options.key}`;
+  const { url, key, timeoutMs = 30_000 } = options;
 
-  async function call(request: Request, accept: string, signal: AbortSignal): Promise<Response> {
+  const guarded: typeof fetch = async (input, init) => {
+    const streams = (init?.headers as Record<string, string> | undefined)?.['accept'] === 'text/event-stream'; // as readEvents writes them
+    const signals = [init?.signal, ...(streams ? [] : [AbortSignal.timeout(timeoutMs)])].filter((signal) => signal instanceof AbortSignal);
+    const signal = AbortSignal.any(signals);
     let response: Response;
     try {
-      response = await fetch(`${options.url}${request.path}`, {
-        method: request.method,
-        signal,
-        headers: { authorization, accept, ...(request.body !== undefined && { 'content-type': 'application/json' }), ...request.headers },
-        ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
-      });
+      response = await fetch(input, { ...init, signal });
     } catch (cause) {
-      if (signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError')
-        throw notAnswering('did not answer in time', cause);
-      if (signal.aborted) throw cause;
-      throw notAnswering('does not answer', cause);
+      if (init?.signal?.aborted) throw cause;
+      throw notAnswering(signal.aborted ? 'did not answer in time' : 'does not answer', cause);
     }
     if (!response.ok) throw await problemFrom(response);
     return response;
-  }
+  };
 
   const notAnswering = (what: string, cause: unknown) =>
-    new CommandError('unavailable', `the API at ${options.url} ${what}`, {
+    new CommandError('unavailable', `the API at ${url} ${what}`, {
       fix: 'start it with "waybill local start -d", look with "waybill local status", or set API_URL to where it is',
       cause,
     });
 
   return {
-    url: options.url,
-    async send<T>(request: Request) {
-      const response = await call(request, 'application/json', AbortSignal.timeout(options.timeoutMs ?? 30_000));
-      const text = await response.text();
-      return (text === '' ? undefined : JSON.parse(text)) as T; // the server's schemas keep the shape
-    },
+    client: createClient({ baseUrl: url, key, fetch: guarded }),
     async *events(orderId, after, signal) {
-      const request: Request = {
-        method: 'GET',
-        path: `/v1/orders/${encodeURIComponent(orderId)}/stream`,
-        headers: { 'last-event-id': String(after) },
-      };
-      const response = await call(request, 'text/event-stream', signal);
-      if (!response.body) return;
-      const events = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
-      for await (const { data } of events) {
-        const item = JSON.parse(data) as TimelineItem; // the stream carries timeline items only
+      const path = `/v1/orders/${encodeURIComponent(orderId)}/stream`;
+      for await (const { data } of readEvents({ baseUrl: url, key, path, lastEventId: String(after), signal, fetch: guarded })) {
+        const item = data as TimelineItem; // the stream carries timeline items only
         if (item.sequence > after) yield item;
       }
     },

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { unwrap } from '@waybill/client';
 import type { Api, Order, TimelineItem } from './api.ts';
 import { CommandError } from './failure.ts';
 import { hasEnded } from './order-text.ts';
@@ -13,15 +14,15 @@ export async function followOrder(
   options: { signal: AbortSignal; patienceMs?: number; onEvent(item: TimelineItem): Promise<void> | void },
 ): Promise<Order> {
   const { signal, onEvent } = options;
-  const path = `/v1/orders/${encodeURIComponent(orderId)}`;
+  const params = { path: { id: orderId } };
   let last = 0;
   let failingSince: number | undefined;
   for (;;) {
     try {
-      const order = await api.send<Order>({ method: 'GET', path });
+      const order = unwrap(await api.client.GET('/v1/orders/{id}', { params }));
       if (hasEnded(order)) {
         // Whatever the stream had not brought yet.
-        const { items } = await api.send<{ items: TimelineItem[] }>({ method: 'GET', path: `${path}/timeline` });
+        const { items } = unwrap(await api.client.GET('/v1/orders/{id}/timeline', { params }));
         for (const item of items) {
           if (item.sequence <= last) continue;
           last = item.sequence;

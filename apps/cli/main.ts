@@ -20,7 +20,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 
 /** As a process: the launcher in bin/ calls this, or Node runs this file. */
 export async function run(): Promise<void> {
-  process.exitCode = await main(process.argv.slice(2), processIo());
+  // At once: nothing that is still being waited for (a build that was given up, say) may hold a command that is done.
+  process.exit(await main(process.argv.slice(2), processIo()));
 }
 
 if (import.meta.main) await run();

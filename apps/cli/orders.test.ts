@@ -267,7 +267,7 @@ describe('orders', () => {
       }"
     `);
     expect(api.seen.map(({ url, body }) => ({ url, body }))).toEqual([
-      { url: '/v1/orders/ord_1/cancel', body: { reason: 'ordered twice' } },
+      { url: '/v1/orders/ord_1/cancel?dryRun=false', body: { reason: 'ordered twice' } },
       { url: '/v1/orders/ord_1/cancel?dryRun=true', body: { reason: 'cancelled by an operator' } },
     ]);
   });

@@ -676,7 +676,7 @@ export interface components {
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
-            method: "Pickup";
+            method: "pickup";
             locationId: string;
         };
         PlaceOrder: {
@@ -784,14 +784,14 @@ export interface components {
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
-            method: "QuotePickup";
+            method: "pickup";
         };
         QuoteShipping: {
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
-            method: "QuoteShipping";
+            method: "ship";
             shippingMethod: string;
             /**
              * @description ISO 3166-1 alpha-2
@@ -819,7 +819,7 @@ export interface components {
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
-            method: "Ship";
+            method: "ship";
             shippingMethod: string;
             address: components["schemas"]["Address"];
         };

@@ -108,6 +108,7 @@ function lift(value: Json, schemas: JsonObject): Json {
   if (Array.isArray(value)) return value.map((item) => lift(item, schemas));
   if (typeof value !== 'object' || value === null) return value;
   const inner = Object.fromEntries(Object.entries(value).map(([key, item]) => [key, lift(item, schemas)]));
+  mapVariants(inner, schemas);
   const { title, type } = inner;
   if (typeof title !== 'string' || !/^[A-Z][A-Za-z]+$/.test(title)) return inner;
   if (!('type' in inner || 'oneOf' in inner || 'anyOf' in inner)) return inner;
@@ -120,4 +121,20 @@ function lift(value: Json, schemas: JsonObject): Json {
   schemas[title] = component;
   const reference = { $ref: `#/components/schemas/${title}` };
   return nullable ? { anyOf: [reference, { type: 'null' }] } : reference;
+}
+
+/** Without a mapping a discriminator's values are the names of the components, and ours are words of the wire: `ship`, not `Ship`. */
+function mapVariants(schema: JsonObject, schemas: JsonObject): void {
+  const { discriminator, oneOf } = schema;
+  const by = (discriminator as JsonObject | undefined)?.['propertyName'];
+  if (typeof by !== 'string' || !Array.isArray(oneOf)) return;
+  const mapping = oneOf.flatMap((variant) => {
+    const reference = (variant as JsonObject)['$ref'];
+    if (typeof reference !== 'string') return [];
+    const component = schemas[reference.split('/').at(-1) ?? ''] as { properties?: Record<string, JsonObject> } | undefined;
+    const property = component?.properties?.[by];
+    const [word] = (property?.['enum'] as Json[] | undefined) ?? [property?.['const']]; // the generator writes a constant as either
+    return typeof word === 'string' ? [[word, reference] as const] : [];
+  });
+  schema['discriminator'] = { propertyName: by, mapping: Object.fromEntries(mapping) };
 }

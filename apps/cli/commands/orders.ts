@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { unwrap } from '@waybill/client';
 import { newId } from '@waybill/kernel/ids';
 import { formatMoney } from '@waybill/kernel/money';
 import type { Command } from 'commander';
-import { type Api, createApi, type Order, type Page, type Request } from '../api.ts';
+import { type Api, createApi, type Order, type PlaceOrder } from '../api.ts';
 import { loadConfiguration } from '../configuration.ts';
 import { type Act, type Context, print, table } from '../context.ts';
 import { examples } from '../examples.ts';
@@ -78,21 +79,15 @@ export function apiOf(context: Context): Api {
   return createApi({ url: configuration.apiUrl, key });
 }
 
-const orderPath = (id: string): string => `/v1/orders/${encodeURIComponent(id)}`;
-
 async function place(
   context: Context,
   options: PlaceOptions & { file?: string; key?: string; watch?: boolean },
 ): Promise<number | undefined> {
   const body = options.file === undefined ? orderBody(options) : await readOrder(context, options.file);
-  const request: Request = {
-    method: 'POST',
-    path: '/v1/orders',
-    body,
-    headers: { 'idempotency-key': options.key ?? newId('cli') },
-  };
-  if (context.dryRun) return showRequest(context, request);
-  const order = await apiOf(context).send<Order>(request);
+  const header = { 'idempotency-key': options.key ?? newId('cli') };
+  if (context.dryRun) return showRequest(context, body, header);
+  // What a file holds is for the server to judge: it names every field that is wrong.
+  const order = unwrap(await apiOf(context).client.POST('/v1/orders', { body: body as PlaceOrder, params: { header } }));
   if (!options.watch) return print(context, order, [`${order.id} is placed`, ...describeOrder(order)]);
   if (!context.json) context.io.out(`${order.id} is placed: ${formatMoney(order.total)}`);
   return watch(context, order.id);
@@ -114,24 +109,27 @@ async function readOrder(context: Context, file: string): Promise<unknown> {
   }
 }
 
-function showRequest(context: Context, request: Request): undefined {
-  const { apiUrl } = loadConfiguration(context.root, context.io.env);
-  print(context, { ...request, url: `${apiUrl}${request.path}` }, [
-    `${request.method} ${apiUrl}${request.path}`,
-    ...Object.entries(request.headers ?? {}).map(([name, value]) => `${name}: ${value}`),
-    JSON.stringify(request.body, null, 2),
+function showRequest(context: Context, body: unknown, headers: Record<string, string>): undefined {
+  const url = `${loadConfiguration(context.root, context.io.env).apiUrl}/v1/orders`;
+  print(context, { method: 'POST', url, headers, body }, [
+    `POST ${url}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    JSON.stringify(body, null, 2),
   ]);
 }
 
 type ListOptions = { status?: string; customer?: string; q?: string; limit: string; cursor?: string };
 
 async function list(context: Context, options: ListOptions): Promise<undefined> {
-  const query = new URLSearchParams({ limit: options.limit });
-  if (options.status) query.set('status', options.status);
-  if (options.customer) query.set('customerId', options.customer);
-  if (options.q) query.set('q', options.q);
-  if (options.cursor) query.set('cursor', options.cursor);
-  const page = await apiOf(context).send<Page<Order>>({ method: 'GET', path: `/v1/orders?${query}` });
+  const { limit, status, customer, q, cursor } = options;
+  const query = {
+    limit: Number(limit),
+    ...(status !== undefined && { status: status as Order['status'] }), // the server names the ones there are
+    ...(customer !== undefined && { customerId: customer }),
+    ...(q !== undefined && { q }),
+    ...(cursor !== undefined && { cursor }),
+  };
+  const page = unwrap(await apiOf(context).client.GET('/v1/orders', { params: { query } }));
   print(context, page, [
     ...(page.items.length === 0 ? ['no orders'] : []),
     ...table(
@@ -149,13 +147,13 @@ async function list(context: Context, options: ListOptions): Promise<undefined> 
 }
 
 async function show(context: Context, id: string): Promise<undefined> {
-  const order = await apiOf(context).send<Order>({ method: 'GET', path: orderPath(id) });
+  const order = unwrap(await apiOf(context).client.GET('/v1/orders/{id}', { params: { path: { id } } }));
   print(context, order, describeOrder(order));
 }
 
 async function watch(context: Context, id: string): Promise<number | undefined> {
   const api = apiOf(context);
-  const { placedAt } = await api.send<Order>({ method: 'GET', path: orderPath(id) });
+  const { placedAt } = unwrap(await api.client.GET('/v1/orders/{id}', { params: { path: { id } } }));
   const line = createEventLines(placedAt);
   const stopped = new AbortController();
   const forget = context.io.onStop(() => stopped.abort(new Interrupted()));
@@ -172,8 +170,12 @@ async function watch(context: Context, id: string): Promise<number | undefined> 
 }
 
 async function cancel(context: Context, id: string, options: { reason: string }): Promise<undefined> {
-  const path = `${orderPath(id)}/cancel${context.dryRun ? '?dryRun=true' : ''}`;
-  const answer = await apiOf(context).send<unknown>({ method: 'POST', path, body: { reason: options.reason } });
+  const answer = unwrap(
+    await apiOf(context).client.POST('/v1/orders/{id}/cancel', {
+      params: { path: { id }, query: { dryRun: context.dryRun } },
+      body: { reason: options.reason },
+    }),
+  );
   const lines = context.dryRun ? ['a cancel would do this:', JSON.stringify(answer, null, 2)] : [`${id} is being cancelled`];
-  print(context, answer ?? { id }, lines);
+  print(context, answer, lines);
 }

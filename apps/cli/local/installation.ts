@@ -138,13 +138,20 @@ export function installationSteps({ context, configuration, supervisor, signal, 
       },
     },
   ];
-  return steps.map((step) => ({
-    ...step,
-    run: (tell) => {
-      if (signal.aborted) throw new Interrupted();
-      return step.run(tell);
-    },
-  }));
+  return steps.map((step) => ({ ...step, run: (tell) => unlessStopped(signal, () => step.run(tell)) }));
+}
+
+/** A stop ends a step at once; what it was starting is stopped by the supervisor. */
+async function unlessStopped(signal: AbortSignal, work: () => Promise<string>): Promise<string> {
+  if (signal.aborted) throw new Interrupted();
+  const stopped = Promise.withResolvers<never>();
+  const onStop = () => stopped.reject(new Interrupted());
+  signal.addEventListener('abort', onStop);
+  try {
+    return await Promise.race([work(), stopped.promise]);
+  } finally {
+    signal.removeEventListener('abort', onStop);
+  }
 }
 
 export const postgresPassword = (configuration: Configuration): string => configuration.cli.LOCAL_POSTGRES_PASSWORD?.reveal() ?? '';

@@ -1,13 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { unwrap } from '@waybill/client';
 import { formatMoney } from '@waybill/kernel/money';
-import type { Api, Order, TimelineItem } from '../api.ts';
+import type { Api, Order, PlaceOrder, TimelineItem } from '../api.ts';
 import { CommandError } from '../failure.ts';
 import { followOrder } from '../follow.ts';
 import { createEventLines, hasEnded } from '../order-text.ts';
 import { demoAddress } from '../place.ts';
 
 /** Order #1: two parcels, since the cap lies in another warehouse. The key is fixed, so that it is placed once for ever. */
-const firstOrder = {
+const firstOrder: PlaceOrder = {
   currency: 'EUR',
   lines: [
     { sku: 'MUG-BLUE', quantity: 2 },
@@ -24,7 +25,7 @@ export async function driveFirstOrder(api: Api, say: (line: string) => void, sig
   const before = Date.now();
   let order: Order;
   try {
-    order = await api.send<Order>({ method: 'POST', path: '/v1/orders', body: firstOrder, headers: { 'idempotency-key': firstOrderKey } });
+    order = unwrap(await api.client.POST('/v1/orders', { body: firstOrder, params: { header: { 'idempotency-key': firstOrderKey } } }));
   } catch (error) {
     // Another version of this command placed it, with other lines.
     if (!(error instanceof CommandError && error.code === 'conflict')) throw error;
@@ -32,7 +33,7 @@ export async function driveFirstOrder(api: Api, say: (line: string) => void, sig
     return;
   }
   const isOld = Date.parse(order.placedAt) < before - 1_000;
-  if (isOld) order = await api.send<Order>({ method: 'GET', path: `/v1/orders/${order.id}` }); // the stored answer is of then
+  if (isOld) order = unwrap(await api.client.GET('/v1/orders/{id}', { params: { path: { id: order.id } } })); // the stored answer is of then
   if (isOld && hasEnded(order)) {
     say(`order #1 (${order.id}) was placed earlier and is ${order.status}`);
     return;
@@ -57,10 +58,11 @@ export async function driveFirstOrder(api: Api, say: (line: string) => void, sig
 async function playCarrier(api: Api, { type, data }: TimelineItem, say: (line: string) => void, signal: AbortSignal): Promise<void> {
   const { shipmentId } = data;
   if (type !== 'order.shipmentBooked' || typeof shipmentId !== 'string') return;
-  for (const status of ['dispatched', 'delivered']) {
+  for (const status of ['dispatched', 'delivered'] as const) {
     say(`            the carrier reports ${shipmentId} ${status}`);
     const body = { eventId: `quickstart-${shipmentId}-${status}`, status };
-    await patiently(() => api.send({ method: 'POST', path: `/v1/shipments/${shipmentId}/carrier-events`, body }), signal);
+    const params = { path: { id: shipmentId } };
+    await patiently(() => api.client.POST('/v1/shipments/{id}/carrier-events', { params, body }), signal);
   }
 }
 

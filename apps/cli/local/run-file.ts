@@ -62,7 +62,11 @@ export function takeRunLock(root: Root, apiUrl: string): { lock: RunLock } | { h
     left,
     update(change) {
       current = { ...current, ...change };
-      if (ours()) writeWhole(root.run, format(current), 0o644);
+      try {
+        if (ours()) writeWhole(root.run, format(current), 0o644);
+      } catch {
+        // A disk that is full now must not end what keeps the others running; the next change is written again.
+      }
     },
     release() {
       if (ours()) rmSync(root.run, { force: true });
