@@ -1,9 +1,9 @@
 import { WaybillError } from '@waybill/kernel/errors';
 import { newId } from '@waybill/kernel/ids';
 import { formatMoney, money } from '@waybill/kernel/money';
-import type { Authorization, AuthorizePaymentInput, BillingCalls, CheckFraudInput, VoidPaymentInput } from './contract.ts';
+import type { Authorization, AuthorizePaymentInput, BillingCalls, CheckFraudInput, PaymentStatus, VoidPaymentInput } from './contract.ts';
 import type { BillingMetrics } from './metrics.ts';
-import type { PaymentProvider } from './provider.ts';
+import type { PaymentProvider, ProviderCharge } from './provider.ts';
 import { createProviderClient } from './provider-client.ts';
 import { undoableStatuses } from './states.ts';
 import type { FraudStore } from './store/fraud.ts';
@@ -80,7 +80,7 @@ export function createBillingCalls({ payments, fraud, metrics, onChange, ...opti
       const { payment } = begun;
       const { provider, reference } = madeAt(payment);
       const earlier = begun.unsure ? await ask(provider, 'find', signal, () => provider.find(key, signal)) : undefined;
-      if (earlier && earlier.captured > 0) return captured(step, earlier.captured);
+      if (earlier?.status === 'captured') return captured(step, payment.amount);
       const request = { key, idempotencyKey: `${key}/${step}`, reference, amount: amountOf(payment), signal };
       const answer = await ask(provider, 'capture', signal, () => provider.capture(request));
       if (answer.outcome === 'captured') return captured(step, payment.amount);
@@ -105,15 +105,15 @@ export function createBillingCalls({ payments, fraud, metrics, onChange, ...opti
 
   /** Voids or refunds, after what the provider says when an earlier step may have got further than our record. */
   async function undo({ payment, unsure }: Taken, signal: AbortSignal): Promise<Finish & { result: Cancelled }> {
-    const provider = providerOf(payment.provider);
-    // Nothing was ever asked of a provider that is not set up here.
-    if (!provider) return voided(null);
     const { key } = payment;
+    const provider = providerOf(payment.provider);
+    if (!provider && payment.reference === null) return voided(null); // it was not set up when it was asked for, either
+    if (!provider) throw notSetUp(payment);
     const known = unsure ? await ask(provider, 'find', signal, () => provider.find(key, signal)) : undefined;
     if (known?.status === 'declined' && payment.status === 'none')
       return { ...declined(payment, known.reason ?? 'declined', known.reference), step: 'cancel', result: { outcome: 'nothing' } };
     const reference = known?.reference ?? payment.reference;
-    if ((known?.captured ?? payment.captured) === 0) {
+    if (!hasCaptured(known?.status ?? payment.status)) {
       const request = { key, authorizationKey: authorizationKey(key), reference, signal };
       const answer = await ask(provider, 'void', signal, () => provider.void(request));
       if (answer.outcome === 'voided') return voided(reference);
@@ -137,11 +137,18 @@ export function createBillingCalls({ payments, fraud, metrics, onChange, ...opti
   function madeAt(payment: PaymentRow) {
     const provider = providerOf(payment.provider);
     if (provider && payment.reference !== null) return { provider, reference: payment.reference };
-    throw new WaybillError('unavailable', `payment ${payment.key} was made with ${payment.provider}, which is not set up here now`);
+    throw notSetUp(payment);
   }
 
   return { checkFraud, authorizePayment, capturePayment, cancelPayment };
 }
+
+const notSetUp = ({ key, provider }: PaymentRow) =>
+  new WaybillError('unavailable', `payment ${key} was made with ${provider}, which is not set up here now`);
+
+/** By the status, not the amount: a capture of nothing is one too. */
+const hasCaptured = (status: ProviderCharge['status'] | PaymentStatus): boolean =>
+  status === 'captured' || status === 'refunded' || status === 'partiallyCaptured' || status === 'partiallyRefunded';
 
 /** Derived from the payment's key alone, so that whoever calls it off knows it too. */
 const authorizationKey = (key: string): string => `${key}/authorize`;

@@ -50,6 +50,16 @@ test('a cancel voids an authorization, refunds a capture, and leaves a declined 
   expect((await bed.book()).map(kinds)).toEqual([['authorize', 'void'], []]);
 });
 
+test('a payment of nothing is captured and refunded like any other', async () => {
+  await using bed = await openBillingBed();
+  const input = newPayment('tok_approve', 0);
+  await bed.calls.authorizePayment(input);
+  await bed.calls.capturePayment({ key: input.key, attempt: 1 });
+  const cancel = { key: input.key, orderId: input.orderId, customerId: input.customerId, amount: input.amount };
+  expect(await bed.calls.cancelPayment(cancel)).toEqual({ outcome: 'refunded' });
+  expect((await bed.book()).map(kinds)).toEqual([['authorize', 'capture', 'refund']]);
+});
+
 test('a cancel that comes before its authorization refuses it, and nothing is asked of the provider', async () => {
   await using bed = await openBillingBed();
   const input = newPayment();
@@ -196,16 +206,19 @@ test('an attempt that lost its lease records nothing over the one that took over
   await using bed = await openBillingBed({ leaseMs: 100 });
   const input = newPayment();
   const { promise: resumed, resolve: resume } = Promise.withResolvers<void>();
+  const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
   const frozen = bed.callsWith({
     payments: {
       ...bed.payments,
       async finish(taken, finish) {
+        arrive();
         await resumed;
         return bed.payments.finish(taken, finish);
       },
     },
   });
   const late = frozen.authorizePayment(input);
+  await arrived;
   const answer = await untilAnswered(() => bed.calls.authorizePayment(input));
   resume();
   await expect(late).rejects.toMatchObject({ code: 'unavailable' });

@@ -3,7 +3,7 @@ import type { Money } from '@waybill/kernel/money';
 /** A payment as the provider knows it. */
 export type ProviderCharge = {
   reference: string;
-  status: 'authorized' | 'captured' | 'declined' | 'voided';
+  status: 'authorized' | 'captured' | 'refunded' | 'declined' | 'voided';
   captured: number;
   refunded: number;
   /** Why it was declined. */

@@ -171,14 +171,16 @@ function createBook(options: SimulatedProviderOptions) {
           insert into simulated_entry (reference, kind, amount) select reference, 'void', amount from moved
         )
         select status from charge`.execute(db);
-      return { outcome: rows.some((row) => row.status === 'captured') ? ('captured' as const) : ('voided' as const) };
+      return {
+        outcome: rows.some(({ status }) => status === 'captured' || status === 'refunded') ? ('captured' as const) : ('voided' as const),
+      };
     },
 
     async refund(reference: string): Promise<void> {
       await sql`
         with moved as (
-          update simulated_charge set refunded = captured
-          where reference = ${reference} and status = 'captured' and refunded < captured returning reference, captured
+          update simulated_charge set status = 'refunded', refunded = captured
+          where reference = ${reference} and status = 'captured' returning reference, captured
         )
         insert into simulated_entry (reference, kind, amount) select reference, 'refund', captured from moved`.execute(db);
     },

@@ -6,7 +6,7 @@ create table simulated_charge (
   token text not null,
   amount bigint not null,
   currency text not null,
-  status text not null check (status in ('authorized', 'captured', 'declined', 'voided')),
+  status text not null check (status in ('authorized', 'captured', 'refunded', 'declined', 'voided')),
   captured bigint not null default 0,
   refunded bigint not null default 0,
   declined_captures integer not null default 0,

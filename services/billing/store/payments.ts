@@ -119,7 +119,8 @@ export function createPaymentStore(db: Kysely<unknown>, options: { leaseMs: numb
       if (row.id === null) return { kind: 'unknown' };
       if (row.lease !== null) return { kind: 'taken', payment: row, lease: row.lease, unsure: row.lease_step !== null, renewal: false };
       if (row.result !== null) return { kind: 'over', payment: row, result: row.result };
-      return row.busy ? { kind: 'busy' } : { kind: 'over', payment: row, result: null };
+      // In a status to begin from, and not begun: somebody else was faster by a hair.
+      return row.busy || from.includes(row.status) ? { kind: 'busy' } : { kind: 'over', payment: row, result: null };
     },
 
     /** False when the lease was lost: another attempt has taken over, and its result counts. */
