@@ -33,7 +33,7 @@ export const hasLeft = (parcel: Parcel): boolean => left.includes(parcel.carrier
 
 /** An order while its workflow runs: its state, and the only ways to change it. Every change ends in the projection. */
 export function openOrder(input: OrderInput) {
-  const steps = createSteps(input.waits.retryInterval);
+  const steps = createSteps({ retryInterval: input.waits.retryInterval, onFar: () => writer.rest() });
   let status: OrderStatus = 'pending';
   let lines = input.lines;
   let totals = input.totals;
@@ -80,6 +80,7 @@ export function openOrder(input: OrderInput) {
     closeTasks,
     adopt,
     amendToAvailable,
+    rest: () => writer.rest(),
     flush: () => writer.flush(),
   };
   const writer = createWriter(() => {
@@ -137,6 +138,7 @@ export function openOrder(input: OrderInput) {
   async function wait<T>(key: string, waiting: Omit<WaitingFor, 'since'>, until: Promise<T>): Promise<T> {
     waits.set(key, { since: new Date().toISOString(), ...waiting });
     writer.touch();
+    writer.rest();
     try {
       return await until;
     } finally {

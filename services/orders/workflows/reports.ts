@@ -29,6 +29,7 @@ export function createReportHandler(order: OpenOrder): (report: ShipmentReport) 
     parcel.carrier = status;
     if (leaves) order.record('dispatched', { actor: 'carrier', data: idsOf(parcel) });
     if (status !== 'dispatched') order.record(eventNames[status], { actor: 'carrier', data: idsOf(parcel) });
+    if (status === 'delayed') order.rest(); // the order waits on; any other report moves it, and it writes when it rests again
   };
 }
 

@@ -4,6 +4,7 @@ import { type InventoryCalls, inventoryCalls, taskQueue as inventoryQueue } from
 import type { Calls, CallsDefinition } from '@waybill/kernel/calls';
 import { type ShippingCalls, shippingCalls, taskQueue as shippingQueue } from '@waybill/shipping/contract';
 import { type OrderActivities, taskQueue as ordersQueue } from '../contract.ts';
+import { createLane } from './lane.ts';
 
 export type Steps = InventoryCalls & BillingCalls & ShippingCalls & OrderActivities;
 
@@ -25,36 +26,47 @@ function goesFar(error: unknown): boolean {
   return cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && !refusalOf(error));
 }
 
-function nearThenFar<C extends Calls>(names: readonly (keyof C & string)[], taskQueue: string, retryInterval: number): C {
-  // One short attempt: a local activity that backs off holds a workflow-task slot and starves other orders.
-  const near = proxyLocalActivities<C>({ startToCloseTimeout: '1 second', retry: { maximumAttempts: 1 } });
-  // Retried without end: no outage of any length fails an order, and such retries add nothing to the history.
-  const far = proxyActivities<C>({
-    taskQueue,
-    startToCloseTimeout: '30 seconds',
-    retry: { initialInterval: Math.min(500, retryInterval), backoffCoefficient: 2, maximumInterval: retryInterval },
-  });
-  const step = (name: keyof C & string) => async (input: never) => {
-    try {
-      return await call(near, name, input);
-    } catch (error) {
-      if (!goesFar(error)) throw error;
-      return await call(far, name, input);
-    }
-  };
-  return Object.fromEntries(names.map((name) => [name, step(name)])) as unknown as C; // one function per name, by construction
-}
-
-const call = (calls: unknown, name: string, input: never): Promise<unknown> =>
-  (calls as Record<string, (input: never) => Promise<unknown>>)[name]?.(input) ?? Promise.reject(new Error(`no step ${name}`)); // a proxy has every name
+type Options = {
+  /** The longest pause between two far tries, in milliseconds. */
+  retryInterval: number;
+  /** Told when a step begins to wait on its owner's queue, which can be long. */
+  onFar: () => void;
+};
 
 /** Everything an order does to the world. Each step is tried in its owner's API first and then waits on its owner's queue. */
-export function createSteps(retryInterval: number): Steps {
-  const of = <C extends Calls>(definition: CallsDefinition<C>, queue: string) => nearThenFar<C>(definition.names, queue, retryInterval);
+export function createSteps({ retryInterval, onFar }: Options): Steps {
+  const lane = createLane();
+
+  function nearThenFar<C extends Calls>(names: readonly (keyof C & string)[], taskQueue: string): C {
+    // One short attempt: a local activity that backs off holds a workflow-task slot and starves other orders.
+    const near = proxyLocalActivities<C>({ startToCloseTimeout: '1 second', retry: { maximumAttempts: 1 } });
+    // Retried without end: no outage of any length fails an order, and such retries add nothing to the history.
+    const far = proxyActivities<C>({
+      taskQueue,
+      startToCloseTimeout: '30 seconds',
+      retry: { initialInterval: Math.min(500, retryInterval), backoffCoefficient: 2, maximumInterval: retryInterval },
+    });
+    const step = (name: keyof C & string) => async (input: never) => {
+      try {
+        return await lane(() => call(near, name, input));
+      } catch (error) {
+        if (!goesFar(error)) throw error;
+        const answer = call(far, name, input);
+        if (name !== 'saveOrder') onFar();
+        return await answer;
+      }
+    };
+    return Object.fromEntries(names.map((name) => [name, step(name)])) as unknown as C; // one function per name, by construction
+  }
+
+  const of = <C extends Calls>({ names }: CallsDefinition<C>, queue: string) => nearThenFar<C>(names, queue);
   return {
     ...of(inventoryCalls, inventoryQueue),
     ...of(billingCalls, billingQueue),
     ...of(shippingCalls, shippingQueue),
-    ...nearThenFar<OrderActivities>(['saveOrder'], ordersQueue, retryInterval),
+    ...nearThenFar<OrderActivities>(['saveOrder'], ordersQueue),
   };
 }
+
+const call = (calls: unknown, name: string, input: never): Promise<unknown> =>
+  (calls as Record<string, (input: never) => Promise<unknown>>)[name]?.(input) ?? Promise.reject(new Error(`no step ${name}`)); // a proxy has every name

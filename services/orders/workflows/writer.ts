@@ -1,13 +1,13 @@
 /**
- * The one writer of an order's projection: one write at a time, and what changed meanwhile goes out together with the next.
- * So writes never overtake each other, and a burst of changes costs two writes.
+ * The one writer of an order's projection: one write at a time, and what changed meanwhile goes out together with the next, so
+ * writes never overtake each other. It writes when the order comes to rest, which is when somebody could look: a step takes
+ * milliseconds, and a write after each would double them.
  */
-export function createWriter(write: () => Promise<void>): { touch(): void; flush(): Promise<void> } {
+export function createWriter(write: () => Promise<void>): { touch(): void; rest(): void; flush(): Promise<void> } {
   let dirty = false;
   let running: Promise<void> | null = null;
 
   async function drain(): Promise<void> {
-    await Promise.resolve(); // changes made in the same breath belong to one write
     while (dirty) {
       dirty = false;
       await write();
@@ -15,12 +15,20 @@ export function createWriter(write: () => Promise<void>): { touch(): void; flush
     running = null;
   }
 
+  const rest = (): void => {
+    if (dirty) running ??= drain();
+  };
+
   return {
+    /** Something changed. */
     touch() {
       dirty = true;
-      running ??= drain();
     },
+    /** The order waits for something outside from here on: write what changed, and do not wait for it. */
+    rest,
+    /** Write what changed, and wait for it. */
     async flush() {
+      rest();
       while (running !== null) await running;
     },
   };
