@@ -220,7 +220,9 @@ async function tryToConnect(place: Place): Promise<'ready' | 'refused' | 'not ye
     await client.connect();
     return 'ready';
   } catch (error) {
-    return error instanceof pg.DatabaseError && error.code === '28P01' ? 'refused' : 'not yet';
+    if (!(error instanceof pg.DatabaseError) || error.code === '57P03') return 'not yet'; // does not listen yet, or recovers
+    if (error.code === '28P01') return 'refused';
+    throw error; // it is up, and no waiting will help
   } finally {
     await client.end().catch(() => {});
   }
