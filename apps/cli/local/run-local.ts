@@ -48,6 +48,7 @@ export async function runLocal(context: Context, run: LocalRun): Promise<number>
   });
   const failed = new AbortController();
   let started = false;
+  let killed = false;
   try {
     const made = generateSecrets(root);
     if (made.length > 0) say(`secrets generated into ${root.secrets}`);
@@ -70,12 +71,12 @@ export async function runLocal(context: Context, run: LocalRun): Promise<number>
     if (!stop.signal.aborted) throw error;
     if (!started) throw new Interrupted();
   } finally {
-    const outcome = await Promise.race([supervisor.stop().then(() => 'stopped'), forced.promise.then(() => 'killed')]);
+    killed = await Promise.race([supervisor.stop().then(() => false), forced.promise.then(() => true)]);
     lock.release();
     forget();
-    if (outcome === 'killed') say('everything was ended at once; the next start recovers what was in progress');
+    if (killed) say('everything was ended at once; the next start recovers what was in progress');
   }
-  return 0;
+  return killed ? 130 : 0;
 }
 
 /** One supervisor a root folder. One that is just stopping is waited for. */
