@@ -30,6 +30,7 @@ export const testKey = `test:${Buffer.alloc(32, 7).toString('base64')}`;
 const quick = {
   CUSTOMER_CHOICE_TIMEOUT: '12s',
   STEP_RETRY_INTERVAL: '1s',
+  PROVIDER_TIMEOUT: '4s',
   SIMULATED_SLOW: '2s',
   SIMULATED_OUTAGE: '3s',
   LOG_LEVEL: 'warn',
