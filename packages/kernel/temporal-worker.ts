@@ -7,6 +7,7 @@ import type { KeyRing } from './encryption.ts';
 import { type LogFields, type Logger, limitLogger } from './log.ts';
 import { createDataConverter, temporalSettings } from './temporal-client.ts';
 import { wrapActivities } from './temporal-failure.ts';
+import { lightenWorkflowThreads } from './workflow-thread.ts';
 
 export const workerSettings = {
   ...temporalSettings,
@@ -15,6 +16,11 @@ export const workerSettings = {
     default: '200',
     min: 0,
     max: 100_000,
+  }),
+  TEMPORAL_CALL_STACKS: setting.boolean({
+    description:
+      'Let the Temporal UI show call stacks of workflows, and stop workflow code that loops without end after 5 s. Costs a third of the speed of a worker.',
+    default: 'false',
   }),
   TEMPORAL_METRICS_ADDRESS: setting.optional(
     setting.text({ description: 'host:port of one more listener, with the metrics of the Temporal SDK. One per process. Off without it.' }),
@@ -92,6 +98,7 @@ export function startWorker(options: {
   limits?: WorkerLimits;
 }): RunningWorker {
   const { taskQueue } = options;
+  if (options.workflowBundle && !options.settings.TEMPORAL_CALL_STACKS) lightenWorkflowThreads();
   const log = limitLogger(options.log.child({ taskQueue }));
   const stopping = new AbortController();
   const workerOptions = optionsOf(options, log);

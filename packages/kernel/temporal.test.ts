@@ -299,6 +299,16 @@ test('a call that Temporal does not answer in time is unavailable', async () => 
   await handle.terminate();
 });
 
+test('workflow threads spare themselves the stack traces that the SDK takes of every promise', async () => {
+  const ring = openKeyRing({ keys: generateKey() });
+  const { client: temporal } = client(ring);
+  work(ring, 'light');
+  const handle = await temporal.workflow.start(greeting, { taskQueue: 'light', workflowId: 'light/1', args: [{ name: 'x' }] });
+  expect(await handle.executeUpdate(renameUpdate, { args: [{ name: 'y' }] })).toBe('now y');
+  expect(await handle.query('__stack_trace')).toBe('');
+  await handle.terminate();
+});
+
 test('a worker that is stopped with nothing to do stops at once', async () => {
   const worker = work(openKeyRing({ keys: generateKey() }), 'idle');
   await until(() => worker.state() === 'running');
