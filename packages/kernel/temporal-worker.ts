@@ -19,7 +19,7 @@ export const workerSettings = {
   }),
   TEMPORAL_CALL_STACKS: setting.boolean({
     description:
-      'Let the Temporal UI show call stacks of workflows, and stop workflow code that loops without end after 5 s. Costs a third of the speed of a worker.',
+      'Let the Temporal UI show call stacks of workflows, and stop workflow code that loops without end after 5 s. Costs almost half of a worker’s speed.',
     default: 'false',
   }),
   TEMPORAL_METRICS_ADDRESS: setting.optional(
