@@ -190,7 +190,7 @@ describe('an installation on this machine', () => {
     const { processes } = await statusOf(root);
     const stopped = await root.run(['local', 'stop']);
     expect(stopped).toMatchObject({ code: 0, out: expect.stringMatching(/^stopped/) });
-    for (const pid of Object.values(processes)) expect(isAlive(pid)).toBe(false);
+    for (const [name, pid] of Object.entries(processes)) expect(isAlive(pid), name).toBe(false);
     expect(statSync(join(root.root, 'run.json'), { throwIfNoEntry: false })).toBeUndefined();
     const said = readFileSync(join(root.root, 'logs', 'supervisor.log'), 'utf8')
       .trim()

@@ -15,7 +15,8 @@ export function identify(pid: number): ProcessIdentity | undefined {
 /** True when the process of then is the process of now: same number, start time and command line. */
 export function isStill(known: ProcessIdentity): boolean {
   const now = identify(known.pid);
-  return now !== undefined && now.startedAt === known.startedAt && now.command === known.command;
+  if (now?.startedAt !== known.startedAt) return false;
+  return now.command === known.command || now.command === ''; // a process on its way out has no command line any more
 }
 
 function startOf(pid: number): string | undefined {
