@@ -101,8 +101,6 @@ export function createLoad({ url, key }: Target, connections: number) {
   return { request, place, complete, close: () => agent.destroy() };
 }
 
-export type Load = ReturnType<typeof createLoad>;
-
 /** Keeps `width` calls under way until `count` have been made. Resolves with the seconds it all took. */
 export async function keepBusy(width: number, count: number, call: () => Promise<unknown>): Promise<number> {
   const began = performance.now();

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { apiDocument } from './openapi/document.ts';
+import { cliReference } from '../apps/cli/reference.ts';
 import { typesOf } from './openapi/types.ts';
 import { configurationPage, permissionsPage } from './reference.ts';
 
@@ -11,6 +12,7 @@ const files: Record<string, string> = {
   'packages/client/openapi.json': `${JSON.stringify(document, null, 1)}\n`,
   'packages/client/schema.ts': await typesOf(document),
   'docs/configuration.md': configurationPage(),
+  'docs/cli.md': cliReference(),
   'docs/permissions.md': permissionsPage(document as Parameters<typeof permissionsPage>[0]), // made by apiDocument
 };
 

@@ -102,7 +102,7 @@ async function query<T extends pg.QueryResultRow>(
 }
 
 /** Every broken rule with some of what breaks it; empty when the books are right. Relays may be behind: ask again before believing it. */
-export async function auditLedger(platform: Platform, accepted: readonly string[]): Promise<string[]> {
+async function auditLedger(platform: Platform, accepted: readonly string[]): Promise<string[]> {
   const findings: string[] = [];
   for (const { service, rule, broken } of rules) {
     const rows = await query(platform, service, broken);

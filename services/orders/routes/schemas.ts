@@ -16,8 +16,8 @@ import {
 import Type from 'typebox';
 import { orderStatuses } from '../states.ts';
 
-export const maxLines = 500;
-export const maxQuantity = 1_000_000;
+const maxLines = 500;
+const maxQuantity = 1_000_000;
 
 const AddressSchema = Type.Object(
   {
