@@ -1,6 +1,6 @@
 import { ProduceAcks, Producer, stringSerializers } from '@platformatic/kafka';
 import type { Bus } from './bus.ts';
-import { clientOptions, ensureTopics, isKafkaError, kafkaFailure, type TopicOptions, topicOf } from './kafka-topics.ts';
+import { clientOptions, ensureTopics, isKafkaError, kafkaFailure, type TopicOptions, topicOf, within } from './kafka-topics.ts';
 import { type Logger, limitLogger } from './log.ts';
 
 export { startKafkaConsumers } from './kafka-consumer.ts';
@@ -27,7 +27,7 @@ export function createKafkaBus(options: TopicOptions & { clientId: string; log: 
   /** After a failure the producer's numbering may differ from the broker's; a new one begins afresh. */
   async function discard(failed: TextProducer): Promise<void> {
     if (current === failed) current = undefined;
-    await failed.close(true).catch((err: unknown) => log.debug('producer did not close', { err }));
+    await within(5_000, failed.close(true)).catch((err: unknown) => log.debug('producer did not close', { err }));
   }
 
   return {
@@ -39,9 +39,8 @@ export function createKafkaBus(options: TopicOptions & { clientId: string; log: 
       }
       const used = producer();
       try {
-        await used.send({
-          messages: events.map((event) => ({ topic: topicOf(source), key: event.subject, value: JSON.stringify(event) })),
-        });
+        const messages = events.map((event) => ({ topic: topicOf(source), key: event.subject, value: JSON.stringify(event) }));
+        await within(30_000, used.send({ messages }));
       } catch (error) {
         if (isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) ready.delete(source);
         await discard(used);

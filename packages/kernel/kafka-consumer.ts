@@ -1,17 +1,28 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Consumer, type Message, MessagesStreamFallbackModes, MessagesStreamModes, stringDeserializers } from '@platformatic/kafka';
+import {
+  Consumer,
+  type Message,
+  type MessagesStream,
+  MessagesStreamFallbackModes,
+  MessagesStreamModes,
+  stringDeserializers,
+} from '@platformatic/kafka';
 import { receive, type Subscription } from './bus.ts';
 import { WaybillError } from './errors.ts';
 import type { EventEnvelope } from './events.ts';
-import { clientOptions, ensureTopics, kafkaFailure, type TopicOptions, topicOf } from './kafka-topics.ts';
+import { clientOptions, ensureTopics, kafkaFailure, type TopicOptions, topicOf, within } from './kafka-topics.ts';
 import { type Logger, limitLogger } from './log.ts';
 import { backOff, type Running, startLoops } from './loops.ts';
 
 type TextMessage = Message<string, string, string, string>;
 type TextConsumer = Consumer<string, string, string, string>;
+type TextStream = MessagesStream<string, string, string, string>;
 
 const batchSize = 500;
 const silentMs = 60_000;
+const rebalanceMs = 30_000;
+const joinMs = rebalanceMs + 15_000;
+const commitMs = 5_000;
 
 /**
  * Carries other services' events from Kafka into this service's inbox; an offset is committed once its event stands there.
@@ -31,7 +42,7 @@ export async function startKafkaConsumers(
         everyMs: 1_000,
         async run(signal) {
           try {
-            await ensureTopics({ ...options, services: sources });
+            await ensureTopics({ ...options, services: sources, stopping: signal });
             await consume(signal);
           } catch (error) {
             throw kafkaFailure(error);
@@ -50,7 +61,7 @@ export async function startKafkaConsumers(
       deserializers: stringDeserializers,
       autocommit: false,
       sessionTimeout: 10_000,
-      rebalanceTimeout: 30_000,
+      rebalanceTimeout: rebalanceMs,
       heartbeatInterval: 2_000,
       maxWaitTime: 500,
       maxBytes: 4 * 1024 * 1024,
@@ -59,40 +70,65 @@ export async function startKafkaConsumers(
     // Each failure that matters also ends the stream; without a listener it would end the process.
     consumer.on('error', (err: Error) => log.warn('kafka consumer failed', { err }));
     try {
-      const stream = await consumer.consume({
+      const joined = consumer.consume({
         topics: sources.map(topicOf),
         mode: MessagesStreamModes.COMMITTED,
         fallbackMode: MessagesStreamFallbackModes.EARLIEST,
       });
-      let answeredAt = Date.now();
-      let working = false;
-      stream.on('fetch', () => {
-        answeredAt = Date.now();
-      });
-      const watch = setInterval(() => {
-        if (working || !consumer.assignments?.some((topic) => topic.partitions.length > 0)) answeredAt = Date.now();
-        if (Date.now() - answeredAt > silentMs) stream.destroy(new WaybillError('unavailable', 'the event broker stopped answering'));
-      }, silentMs / 6);
-      const close = () => stream.destroy();
-      signal.addEventListener('abort', close, { once: true });
-      try {
-        let batch: TextMessage[] = [];
-        for await (const message of stream) {
-          batch.push(message);
-          if (batch.length < batchSize && stream.readableLength > 0) continue;
-          working = true;
-          await keep(batch, signal);
-          batch = [];
-          working = false;
-        }
-      } catch (error) {
-        if (!signal.aborted) throw error;
-      } finally {
-        clearInterval(watch);
-        signal.removeEventListener('abort', close);
-      }
+      // Also when it comes too late: a stream's error that nobody hears would end the process.
+      joined.then((late) => late.on('error', () => {})).catch(() => {});
+      const stream = await within(joinMs, joined, signal);
+      await read(stream, () => consumer.assignments?.some((topic) => topic.partitions.length > 0) ?? false, signal);
     } finally {
-      await Promise.race([consumer.close(true).catch(() => {}), delay(5_000, undefined, { ref: false })]);
+      await within(5_000, consumer.close(true)).catch(() => {});
+    }
+  }
+
+  /** Keeps what arrives until the stream ends, is stopped, or falls silent although there is something to ask for. */
+  async function read(stream: TextStream, isAssigned: () => boolean, signal: AbortSignal): Promise<void> {
+    const end = Promise.withResolvers<void>();
+    let over = false;
+    let busy = false;
+    let answeredAt = Date.now();
+    stream.on('fetch', () => {
+      answeredAt = Date.now();
+    });
+    const watch = setInterval(() => {
+      if (busy || !isAssigned()) answeredAt = Date.now();
+      if (Date.now() - answeredAt > silentMs) end.reject(new WaybillError('unavailable', 'the event broker stopped answering'));
+    }, silentMs / 6);
+
+    async function readAll(): Promise<void> {
+      let batch: TextMessage[] = [];
+      for await (const message of stream) {
+        if (over) return;
+        batch.push(message);
+        if (batch.length < batchSize && stream.readableLength > 0) continue;
+        busy = true;
+        await keep(batch, signal);
+        busy = false;
+        if (signal.aborted) return;
+        batch = [];
+      }
+    }
+
+    const stop = () => {
+      if (busy) return; // it sees for itself that it must stop, and what it holds is kept first
+      end.resolve();
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    try {
+      const reading = readAll();
+      reading.catch(() => {}); // it also ends when the stream is destroyed below
+      await Promise.race([reading, end.promise]);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      over = true;
+      clearInterval(watch);
+      signal.removeEventListener('abort', stop);
+      stream.destroy();
     }
   }
 
@@ -102,7 +138,7 @@ export async function startKafkaConsumers(
       if ((await receivePatiently(source, events, signal)) > 0) options.wakeInbox(subscription.service);
     }
     const last = new Map(batch.map((message) => [`${message.topic} ${message.partition}`, message]));
-    await Promise.all([...last.values()].map((message) => message.commit()));
+    await within(commitMs, Promise.all([...last.values()].map((message) => message.commit())));
   }
 
   /** While the database is out the group is kept: leaving and joining again would make others re-read as well. */

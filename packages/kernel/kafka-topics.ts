@@ -29,18 +29,22 @@ export const clientOptions = (brokers: readonly string[], clientId: string) => (
 });
 
 /** Makes the topics of these services where they are missing; a topic that is there stays as it is. */
-export async function ensureTopics(options: TopicOptions & { services: readonly string[] }): Promise<void> {
+export async function ensureTopics(options: TopicOptions & { services: readonly string[]; stopping?: AbortSignal }): Promise<void> {
   const admin = new Admin(clientOptions(options.brokers, 'waybill-admin'));
   try {
     for (const service of options.services) {
-      await admin
-        .createTopics({ topics: [topicOf(service)], partitions: options.partitions ?? 12, replicas: options.replicas ?? -1, configs })
-        .catch((error: unknown) => {
-          if (!isKafkaError(error, 'TOPIC_ALREADY_EXISTS')) throw kafkaFailure(error);
-        });
+      const created = admin.createTopics({
+        topics: [topicOf(service)],
+        partitions: options.partitions ?? 12,
+        replicas: options.replicas ?? -1,
+        configs,
+      });
+      await within(20_000, created, options.stopping).catch((error: unknown) => {
+        if (!isKafkaError(error, 'TOPIC_ALREADY_EXISTS')) throw kafkaFailure(error);
+      });
     }
   } finally {
-    await admin.close().catch(() => {});
+    await within(2_000, admin.close()).catch(() => {});
   }
 }
 
@@ -52,4 +56,24 @@ export function kafkaFailure(error: unknown): unknown {
   if (isKafkaError(error, 'MESSAGE_TOO_LARGE') || isKafkaError(error, 'INVALID_RECORD') || findErrorBy(error, 'code', 'PLT_KFK_USER'))
     return error;
   return new WaybillError('unavailable', 'the event broker cannot be reached right now', { cause: error, retryAfter: 1 });
+}
+
+/**
+ * The client has been seen to leave a call unanswered when the broker goes away at the wrong moment (a commit during a
+ * rebalance, say), so nothing waits for it without an end. Rejects with `unavailable`; at once when `stopping` says so.
+ */
+export async function within<T>(timeoutMs: number, call: Promise<T>, stopping?: AbortSignal): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const give = (message: string) => () => late.reject(new WaybillError('unavailable', message, { retryAfter: 1 }));
+  const stop = give('stopped');
+  const timer = setTimeout(give('the event broker did not answer in time'), timeoutMs);
+  stopping?.addEventListener('abort', stop, { once: true });
+  if (stopping?.aborted) stop();
+  call.catch(() => {}); // when it fails after we stopped waiting
+  try {
+    return await Promise.race([call, late.promise]);
+  } finally {
+    clearTimeout(timer);
+    stopping?.removeEventListener('abort', stop);
+  }
 }

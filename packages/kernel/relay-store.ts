@@ -43,19 +43,21 @@ const notHeld = notAfter('e.retry_at > now() and e.sequence <= o.sequence');
 const plainEvents = `
   select ${columns} from outbox o
   where published_at is null and signal is null and ${notHeld} and ${notAfter('e.signal is not null and e.sequence < o.sequence')}
-    and (o.aggregate_id, o.sequence) > ($2, $3)
-  order by aggregate_id, sequence limit $1`;
+    and (o.aggregate_id, o.sequence) > ($1, $2)
+  order by aggregate_id, sequence limit ${batchSize}`;
 
 const signalEvents = `
   select ${columns} from outbox o
   where published_at is null and signal is not null and ${notHeld} and ${notAfter('e.signal is null and e.sequence < o.sequence')}
-    and (o.aggregate_id, o.sequence) > ($2, $3)
-  order by aggregate_id, sequence limit $1`;
+    and (o.aggregate_id, o.sequence) > ($1, $2)
+  order by aggregate_id, sequence limit ${batchSize}`;
 
 export function createRelayStore({ client }: Session, options: { service: string; channel: string }) {
   return {
     /** One relay of a service at a time: true when this session is it. */
     async lead(): Promise<boolean> {
+      // A plan that is kept for the session may have been made while the table was empty: it must suit a full one too.
+      await client.query('set enable_seqscan = off; set enable_bitmapscan = off');
       const { rows } = await client.query<{ leads: boolean }>('select pg_try_advisory_lock(hashtextextended($1, 0)) as leads', [
         `waybill relay ${options.service}`,
       ]);
@@ -68,11 +70,11 @@ export function createRelayStore({ client }: Session, options: { service: string
      * next batch the way past what cannot go yet.
      */
     async waiting(kind: 'plain' | 'signals', after: Place = start): Promise<StoredEvent[]> {
-      const { rows } = await client.query<StoredEvent>(kind === 'plain' ? plainEvents : signalEvents, [
-        batchSize,
-        after.aggregate_id,
-        after.sequence,
-      ]);
+      const { rows } = await client.query<StoredEvent>({
+        name: kind, // planned once a session: this is asked ten times a second, and mostly in vain
+        text: kind === 'plain' ? plainEvents : signalEvents,
+        values: [after.aggregate_id, after.sequence],
+      });
       return rows;
     },
 
