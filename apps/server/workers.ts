@@ -114,7 +114,12 @@ export async function createWorkers(options: Options): Promise<Workers> {
         if (kafka && brokers) others.push(await kafka.startKafkaConsumers({ brokers, subscription, wakeInbox, log: own }));
       }
       if (stopping) return;
-      relays.set(name, startRelay({ service: name, database, bus: openBus(), signal: createSignaller(temporal.client), log: own, meter }));
+      // A relay beside its API is told of each row; apart from it, it has to look.
+      const pollMs = module.api ? 500 : 100;
+      relays.set(
+        name,
+        startRelay({ service: name, database, bus: openBus(), signal: createSignaller(temporal.client), log: own, meter, pollMs }),
+      );
       if (parts.worker?.loops?.length) others.push(startLoops(parts.worker.loops, own));
       await startTemporal(module);
     },

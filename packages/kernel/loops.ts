@@ -70,7 +70,10 @@ async function turn(loop: Loop, sleeper: Sleeper, signal: AbortSignal, log: Logg
       const more = await loop.run(signal);
       if (failures > 0) log.info('loop works again', { loop: loop.name, failures });
       failures = 0;
-      if (!more) await sleeper.sleep(loop.everyMs);
+      if (more) continue;
+      // What comes in a burst is then looked at together, and a quiet loop still looks at once.
+      if (loop.restMs) await sleeper.pause(loop.restMs);
+      await sleeper.sleep(loop.everyMs);
     } catch (err) {
       if (signal.aborted) return;
       failures++;

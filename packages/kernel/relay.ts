@@ -28,6 +28,8 @@ export type RelayOptions<T> = {
 const week = 7 * 86_400_000;
 const sampleMs = 5_000;
 const pruneMs = 60_000;
+/** Under load a look finds what several transactions wrote: one read, one mark and one notification for all of them. */
+const restMs = 20;
 
 const isOutage = (error: unknown): boolean => error instanceof WaybillError && error.code === 'unavailable';
 
@@ -138,6 +140,7 @@ export function startRelay<T>(options: RelayOptions<T>): Running {
   const lane = (name: string, relay: (store: RelayStore, stopping: AbortSignal) => Promise<boolean>): Loop => ({
     name: `relay ${service} ${name}`,
     everyMs: options.pollMs ?? 100,
+    restMs,
     async run(stopping) {
       try {
         const store = await leadership.take();

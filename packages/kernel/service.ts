@@ -25,6 +25,8 @@ export type ServiceContext<S extends SettingsSchema, T> = {
 export type Loop = {
   name: string;
   everyMs: number;
+  /** The least pause between two turns, however often it is woken. */
+  restMs?: number;
   run(signal: AbortSignal): Promise<boolean>;
   /** Called once with a function that makes the loop look now. */
   onWake?(wake: () => void): void;

@@ -46,6 +46,8 @@ export type PlatformOptions = {
   ownPostgres?: boolean;
   /** Commits survive a crash of the machine, as in production: for figures. */
   durable?: boolean;
+  /** Temporal without a file: what `temporal server start-dev` is by itself. It forgets when it stops. */
+  temporalInMemory?: boolean;
   /** The key ring, in a file that a test can change, in place of the fixed one. */
   keyRingFile?: string;
   /** The roles of each process, in place of what the mode says. */
@@ -72,7 +74,7 @@ export async function openPlatform(options: PlatformOptions) {
 }
 
 async function open(
-  { mode, settings = {}, ownPostgres = false, durable = false, processes, keyRingFile }: PlatformOptions,
+  { mode, settings = {}, ownPostgres = false, durable = false, processes, keyRingFile, temporalInMemory = false }: PlatformOptions,
   folder: string,
   undo: (() => Promise<unknown>)[],
   dispose: () => Promise<void>,
@@ -97,7 +99,7 @@ async function open(
   const temporalOptions = {
     binary: await findTemporal({ cacheDir: join(homedir(), '.cache', 'waybill') }),
     port: await freePort(),
-    dbFile: join(folder, 'temporal.db'),
+    ...(temporalInMemory ? {} : { dbFile: join(folder, 'temporal.db') }),
     logFile: join(folder, 'temporal.log'),
     durable,
   };
@@ -271,6 +273,7 @@ async function open(
       return sku;
     },
 
+    adminUrl: serverUrl,
     databaseUrl,
 
     openTemporal,
