@@ -12,7 +12,7 @@ const { values } = parseArgs({
 });
 const first = Number(values.seed);
 const runs = Number(values.runs ?? (values.sample ? 1 : 20));
-const size = values.sample ? { orders: 60, kills: 4, downSeconds: 5 } : { orders: 200, kills: 10, downSeconds: 120 };
+const size = values.sample ? { orders: 60, kills: 4, downSeconds: 5 } : { orders: 200, kills: 5, downSeconds: 120 };
 
 const teardown = await setup();
 const crashes: CrashRun[] = [];

@@ -19,9 +19,16 @@ const inputOf = (accepted: AcceptedOrder, waits: OrderWaits): OrderInput => ({
 // An order's workflow runs once: its id is taken for as long as Temporal remembers it, and its row remembers longer.
 const once = (id: string) => ({ taskQueue, workflowId: workflowId(id), workflowIdReusePolicy: 'REJECT_DUPLICATE' as const });
 
+const crowded = 10;
+const slowStartMs = 250;
+const restMs = 1_000;
+/** The dispatcher makes up for a backlog beside everything else the worker does, so it does not hurry as the API may. */
+const dispatchWidth = 10;
+
 /** Starts order workflows: at once from the API, within a limit, and by the dispatcher for what was left. */
 export function createStarter({ db, temporal, waits, startLimit, log }: Deps) {
   let starting = 0;
+  let restUntil = 0;
   let started: string[] = [];
 
   async function start(accepted: AcceptedOrder): Promise<void> {
@@ -46,12 +53,18 @@ export function createStarter({ db, temporal, waits, startLimit, log }: Deps) {
   return {
     /** Never waits and never fails: what it cannot start now stays pending, for the dispatcher. */
     startSoon(accepted: AcceptedOrder): void {
-      if (starting >= startLimit) return;
+      const began = Date.now();
+      if (starting >= startLimit || began < restUntil) return;
       starting++;
       start(accepted)
         .then(() => remember(accepted.id))
         .catch((err: unknown) => log.debug('order not started at once', { orderId: accepted.id, err }))
-        .finally(() => starting--);
+        .finally(() => {
+          const now = Date.now();
+          // Many starts under way and each slow: Temporal has more than it can take, and pressing it only slows acceptance.
+          if (starting > crowded && now - began > slowStartMs) restUntil = now + restMs;
+          starting--;
+        });
     },
 
     /** For a command that must reach an order whether or not it has started. */
@@ -69,8 +82,8 @@ export function createStarter({ db, temporal, waits, startLimit, log }: Deps) {
       async run() {
         const batch = 100;
         const waiting = await findUnstarted(db, batch);
-        for (let i = 0; i < waiting.length; i += startLimit) {
-          const part = waiting.slice(i, i + startLimit);
+        for (let i = 0; i < waiting.length; i += dispatchWidth) {
+          const part = waiting.slice(i, i + dispatchWidth);
           await Promise.all(part.map(start));
           await markStarted(
             db,
