@@ -14,6 +14,16 @@ const first = Number(values.seed);
 const runs = Number(values.runs ?? (values.sample ? 1 : 20));
 const size = values.sample ? { orders: 60, kills: 4, downSeconds: 5 } : { orders: 200, kills: 5, downSeconds: 120 };
 
+const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim();
+// Servers are started again and again from the files as they are, so they must be those of the commit that the report names.
+const commit = git('rev-parse', '--short', 'HEAD');
+const isClean = (): boolean =>
+  git('status', '--porcelain', '--', '.', ':!drill/report.md') === '' && git('rev-parse', '--short', 'HEAD') === commit;
+if (!values.sample && !isClean()) {
+  console.error('there are uncommitted changes: commit them, or run the drill in a clone, so that its report names what it tested');
+  process.exit(2);
+}
+
 const teardown = await setup();
 const crashes: CrashRun[] = [];
 let outage: OutageRun | undefined;
@@ -41,12 +51,15 @@ try {
 }
 
 const failed = crashes.filter(({ findings }) => findings.length > 0).length + (outage?.findings.length ? 1 : 0);
+if (!values.sample && !isClean()) {
+  console.error('files changed while the drill ran, so there is no report');
+  process.exit(2);
+}
 if (!values.sample) await writeFile(new URL('./report.md', import.meta.url), report());
 console.log(`${crashes.length + 1 - failed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
 
 function report(): string {
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
   const total = (pick: (run: CrashRun) => number) => crashes.reduce((sum, run) => sum + pick(run), 0);
   const rows = crashes.map(({ seed, orders, kills, seconds, ends, findings }) => {
     const tally = Object.entries(ends)

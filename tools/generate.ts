@@ -2,8 +2,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { apiDocument } from './openapi/document.ts';
 import { cliReference } from '../apps/cli/reference.ts';
+import { apiDocument } from './openapi/document.ts';
 import { typesOf } from './openapi/types.ts';
 import { configurationPage, permissionsPage } from './reference.ts';
 

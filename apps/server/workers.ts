@@ -41,7 +41,7 @@ export type Workers = {
   stop(): Promise<void>;
 };
 
-const defaultCacheDir = fileURLToPath(new URL('../../node_modules/.cache/waybill/', import.meta.url));
+export const defaultCacheDir = fileURLToPath(new URL('../../node_modules/.cache/waybill/', import.meta.url));
 
 /** Throws unless events can get to every consumer: in this process alone, or over Kafka. */
 export function checkBus(roles: readonly Role[], settings: ServerSettings): void {

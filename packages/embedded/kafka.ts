@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
@@ -36,13 +36,6 @@ const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 /** Under node_modules, so that it is never committed and goes with them. */
 export const defaultKafkaCache = (): string =>
   fileURLToPath(new URL(`../../node_modules/.cache/waybill/kafka-${version}`, import.meta.url));
-
-/** What this machine lacks for a broker, if anything: tests that need one can then say so instead of failing. */
-export function missingForKafka(cacheDir = defaultKafkaCache()): string | undefined {
-  const lacks = (command: string) => spawnSync(command, ['-version'], { stdio: 'ignore' }).error !== undefined;
-  if (lacks('java')) return 'java';
-  return existsSync(join(cacheDir, 'lib')) || !lacks('mvn') ? undefined : 'mvn';
-}
 
 /** Starts a single Kafka broker (KRaft, no ZooKeeper) on 127.0.0.1, with its data in `dir`. Needs Java; the first time also Maven. */
 export async function startKafka(options: { dir: string; cacheDir?: string }): Promise<Kafka> {

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createNoopMeter } from '@opentelemetry/api';
 import { Producer, stringSerializers } from '@platformatic/kafka';
-import { type Kafka, missingForKafka, startKafka } from '@waybill/embedded/kafka';
+import { type Kafka, startKafka } from '@waybill/embedded/kafka';
 import { openTestDatabase } from '@waybill/embedded/test-database';
 import { sql } from 'kysely';
-import { afterAll, test as anyTest, beforeAll, expect, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Subscription } from './bus.ts';
 import { createKafkaBus, startKafkaConsumers } from './bus-kafka.ts';
 import type { EventEnvelope } from './events.ts';
@@ -18,13 +18,10 @@ import { startRelay } from './relay.ts';
 const meter = createNoopMeter();
 const log = silentLogger;
 const dir = mkdtempSync(join(tmpdir(), 'waybill-kafka-'));
-const missing = missingForKafka();
-if (missing) console.warn(`the Kafka tests are skipped: they need ${missing}`);
-const test = anyTest.skipIf(missing);
 let kafka: Kafka;
 
 beforeAll(async () => {
-  if (!missing) kafka = await startKafka({ dir });
+  kafka = await startKafka({ dir });
 }, 180_000);
 
 afterAll(async () => {

@@ -1,7 +1,7 @@
 import type { PaymentStatus } from './contract.ts';
 
 /** What a payment may become next. `none` is an authorization that the provider has not answered yet. */
-export const paymentMoves: Record<PaymentStatus, readonly PaymentStatus[]> = {
+const paymentMoves: Record<PaymentStatus, readonly PaymentStatus[]> = {
   none: ['requiresAction', 'authorized', 'declined', 'voided'],
   requiresAction: ['authorized', 'declined', 'voided'],
   authorized: ['partiallyCaptured', 'captured', 'expired', 'voided', 'refunded'],

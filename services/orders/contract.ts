@@ -71,6 +71,7 @@ export type Task = {
 
 /** Who did it: a principal's id, `workflow`, or `carrier`. */
 export type OrderEvent = {
+  /** Given by the store, in the order in which events are stored. */
   sequence: number;
   type: string;
   at: string;
@@ -102,10 +103,14 @@ export type OrderInput = {
   waits: OrderWaits;
 };
 
+/** An event as the workflow tells it. `key` names what happened: told again after a lost workflow task, it is the same. */
+export type ToldEvent = Omit<OrderEvent, 'sequence'> & { key: string };
+
 /** The projection of an order's state: the row as it should be, and the events and tasks that came with it. */
 export type OrderChange = {
   orderId: string;
-  version: number;
+  /** Grows with each write, and with each new attempt at a workflow task over all writes of the attempts before. */
+  fence: number;
   status: OrderStatus;
   paymentStatus: PaymentStatus;
   lines: OrderLine[];
@@ -116,21 +121,19 @@ export type OrderChange = {
   cancelRequested: boolean;
   /** True once a parcel has left: from then on a cancel is refused. */
   dispatched: boolean;
-  events: OrderEvent[];
+  events: ToldEvent[];
   tasks: Task[];
 };
 
-/** `saveOrder` is safe to repeat and to reorder: an older version changes no row, and an event is stored once. */
-export type OrderActivities = { saveOrder(change: OrderChange): Promise<void> };
+/** `saveOrder` is safe to repeat and to reorder: an older write changes nothing, and an event is stored once. */
+export type OrderActivities = { saveOrder(change: OrderChange): Promise<{ version: number }> };
 
-export type Intent = { actor: string; reason: string; expectedVersion: number | null };
+/** What every command carries: the version its caller has read, and a hash of what was asked, which the answer gives back. */
+type Asked = { actor: string; expectedVersion: number | null; asked: string };
+/** `asked` tells a caller whose key was used before whether it was used for the same. */
+export type CommandAnswer = { version: number; asked: string };
 
-export const cancelOrder = defineUpdate<{ version: number }, [Intent]>('cancelOrder');
-export const chooseForOrder = defineUpdate<
-  { version: number },
-  [{ choice: 'amend' | 'cancel'; actor: string; expectedVersion: number | null }]
->('chooseForOrder');
-export const decideTask = defineUpdate<{ version: number }, [{ taskId: string; decision: string; actor: string; note: string | null }]>(
-  'decideTask',
-);
+export const cancelOrder = defineUpdate<CommandAnswer, [Asked & { reason: string }]>('cancelOrder');
+export const chooseForOrder = defineUpdate<CommandAnswer, [Asked & { choice: 'amend' | 'cancel' }]>('chooseForOrder');
+export const decideTask = defineUpdate<CommandAnswer, [Asked & { taskId: string; decision: string; note: string | null }]>('decideTask');
 export const reportShipment = defineSignal<[ShipmentReport]>('reportShipment');

@@ -28,9 +28,10 @@ export const orders = defineService<typeof ordersSettings, OrdersTables>({
     const accept = createAcceptance({ db, catalog: calls(catalogCalls), starter, wakeRelay });
     const live = createLive({ url: database.url, log });
     const activities = {
-      async saveOrder(change: OrderChange): Promise<void> {
-        await projectOrder(db, change);
+      async saveOrder(change: OrderChange): Promise<{ version: number }> {
+        const saved = await projectOrder(db, change);
         wakeRelay();
+        return saved;
       },
     };
     return {

@@ -82,14 +82,17 @@ export function createStarter({ db, temporal, waits, startLimit, log }: Deps) {
       async run() {
         const batch = 100;
         const waiting = await findUnstarted(db, batch);
+        let failure: { reason: unknown } | undefined;
         for (let i = 0; i < waiting.length; i += dispatchWidth) {
           const part = waiting.slice(i, i + dispatchWidth);
-          await Promise.all(part.map(start));
+          const ends = await Promise.allSettled(part.map(start));
           await markStarted(
             db,
-            part.map(({ id }) => id),
+            part.filter((_, index) => ends[index]?.status === 'fulfilled').map(({ id }) => id),
           );
+          for (const end of ends) if (end.status === 'rejected') failure ??= { reason: end.reason };
         }
+        if (failure) throw failure.reason;
         return waiting.length === batch;
       },
     } satisfies Loop,

@@ -123,6 +123,28 @@ export function defineJourneys(platform: () => Platform): void {
     expect(await api().payments(placed.id)).toMatchObject([{ captured: done.total }]);
   });
 
+  test('an amended order that the fraud check then declines fails, and its stock comes back', async () => {
+    const sku = await platform().makeSku({ price: 40_000_000, stock: { loc_north: 1 } });
+    const placed = await api().place({ lines: [{ sku, quantity: 2 }], customerId: `cus_${randomUUID()}` });
+    await api().untilStatus(placed.id, 'customerActionRequired');
+    await api().post(`/v1/orders/${placed.id}/choice`, { choice: 'amend' });
+    const done = await api().untilStatus(placed.id, 'failed');
+    expect(done.fulfillments.map(({ status }) => status)).toEqual(['failed', 'cancelled']);
+    expect(await api().stock(sku)).toEqual(new Map([['loc_north', { onHand: 1, reserved: 0 }]]));
+  });
+
+  test('a command repeated with its key gets its answer again, also after it ended the order; with another body, a conflict', async () => {
+    const placed = await api().place();
+    await api().untilBooked(placed.id);
+    const key = { 'idempotency-key': randomUUID() };
+    const path = `/v1/orders/${placed.id}/cancel`;
+    expect((await api().post(path, { reason: 'first' }, key)).status).toBe(200);
+    await api().untilStatus(placed.id, 'cancelled');
+    expect((await api().post(path, { reason: 'first' }, key)).status).toBe(200);
+    const other = await api().post(path, { reason: 'second' }, key);
+    expect([other.status, other.body['errors']]).toMatchObject([409, [{ field: 'idempotency-key' }]]);
+  });
+
   test('the customer cancels an order that is partly out of stock', async () => {
     const sku = await platform().makeSku({ stock: { loc_north: 1 } });
     const placed = await api().place({ lines: [{ sku, quantity: 2 }] });

@@ -25,6 +25,9 @@ create table orders (
   status text not null,
   payment_status text not null,
   version integer not null,
+  -- Of the last write that the workflow made: an older attempt at the same stretch of the story changes nothing.
+  fence bigint not null default 0,
+  last_sequence integer not null default 1,
   placed_at timestamptz not null,
   updated_at timestamptz not null default now(),
   lines jsonb not null,
@@ -48,12 +51,15 @@ create index orders_pending on orders (id) where status = 'pending';
 create table order_event (
   order_id text collate "C" not null,
   sequence integer not null,
+  -- What happened, by name: the same thing is stored once, however often a workflow task had to be repeated.
+  key text not null,
   type text not null,
   at timestamptz not null,
   actor text not null,
   reason text,
   data jsonb not null,
-  primary key (order_id, sequence)
+  primary key (order_id, sequence),
+  unique (order_id, key)
 ) partition by range (order_id);
 
 create table orders_other partition of orders default;
@@ -64,6 +70,7 @@ create table order_number (
   number bigint primary key,
   order_id text not null
 );
+create index order_number_by_order on order_number (order_id);
 create table order_external_id (
   external_id text primary key,
   order_id text not null

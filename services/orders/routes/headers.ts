@@ -21,7 +21,10 @@ export const etagOf = (version: number): string => `"${version}"`;
 type Headers = { 'idempotency-key'?: string; 'if-match'?: string };
 
 export function askingOf(request: FastifyRequest, headers: Headers): Asking {
-  return { actor: request.principal.id, idempotencyKey: headers['idempotency-key'], expectedVersion: versionOf(headers['if-match']) };
+  return {
+    idempotencyKey: headers['idempotency-key'],
+    told: { actor: request.principal.id, expectedVersion: versionOf(headers['if-match']), asked: '' },
+  };
 }
 
 function versionOf(etag: string | undefined): number | null {

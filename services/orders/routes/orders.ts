@@ -29,7 +29,8 @@ export function orderRoutes({ db, accept, commands, live }: OrderRouteDeps): Fas
       const seconds = replayed ? 0 : waitOf(headers.prefer);
       if (seconds > 0) {
         const moved = (row: Awaited<ReturnType<typeof findOrder>>) => row !== undefined && row.status !== 'pending';
-        const row = await live.waitUntil(order.id, () => findOrder(db, order.id), moved, seconds * 1_000);
+        // Accepted is accepted: when it cannot be looked at, the answer is that of the acceptance.
+        const row = await live.waitUntil(order.id, () => findOrder(db, order.id), moved, seconds * 1_000).catch(() => undefined);
         if (row) order = orderView(row);
         reply.header('preference-applied', `wait=${seconds}`);
       }

@@ -33,6 +33,7 @@ export function streamRoutes({ db, commands, live, log }: OrderRouteDeps & { log
       let changed = Promise.withResolvers<void>();
       const stop = live.watch(order.id, () => changed.resolve());
       stream.signal.addEventListener('abort', () => changed.resolve(), { once: true });
+      let ended = false;
       const follow = async () => {
         while (!stream.signal.aborted) {
           const events = await eventsAfter(db, order.id, last, batch);
@@ -40,8 +41,9 @@ export function streamRoutes({ db, commands, live, log }: OrderRouteDeps & { log
             stream.send({ id: String(event.sequence), event: event.type, data: eventView(event) });
             last = event.sequence;
           }
+          ended ||= events.some(({ data }) => isEnd(data['status'] as typeof order.status)); // every order event carries the status
           if (events.length === batch) continue;
-          if (events.some(({ data }) => isEnd(data['status'] as typeof order.status))) return; // every order event carries the status
+          if (ended) return;
           await changed.promise;
           changed = Promise.withResolvers<void>();
         }

@@ -39,8 +39,8 @@ export async function insertOrder(db: Kysely<OrdersTables>, order: Acceptance): 
              ${JSON.stringify(order.delivery)}::jsonb, ${JSON.stringify(order.payment)}::jsonb
       from numbered),
     first_event as (
-      insert into order_event (order_id, sequence, type, at, actor, data)
-      select ${id}, 1, 'order.placed', ${at}::timestamptz, ${order.placedBy}, ${data}::jsonb from numbered),
+      insert into order_event (order_id, sequence, key, type, at, actor, data)
+      select ${id}, 1, 'placed', 'order.placed', ${at}::timestamptz, ${order.placedBy}, ${data}::jsonb from numbered),
     published as (
       insert into outbox (aggregate_id, sequence, type, time, data)
       select ${id}, 1, 'order.placed', ${at}::timestamptz, ${data}::jsonb from numbered)
@@ -67,7 +67,7 @@ export async function findKey(
   keyHash: Buffer,
 ): Promise<{ orderId: string; number: number; bodyHash: Buffer; answer: string } | undefined> {
   const { rows } = await sql<{ orderId: string; number: number; bodyHash: Buffer; answer: string }>`
-    select k.order_id as "orderId", o.number, k.body_hash as "bodyHash", k.answer
-    from order_key k join orders o on o.id = k.order_id where k.caller = ${caller} and k.key_hash = ${keyHash}`.execute(db);
+    select k.order_id as "orderId", n.number, k.body_hash as "bodyHash", k.answer
+    from order_key k join order_number n on n.order_id = k.order_id where k.caller = ${caller} and k.key_hash = ${keyHash}`.execute(db);
   return rows[0];
 }

@@ -4,7 +4,7 @@ import type { AcceptedOrder, OrdersTables } from './tables.ts';
 const columns = ['id', 'customer_id as customerId', 'currency', 'lines', 'totals', 'total', 'delivery', 'payment'] as const;
 
 /**
- * Orders that were accepted a moment ago and have no recorded start, oldest first; and those whose recorded start has come
+ * Orders that were accepted a moment ago and have no recorded start, oldest first; after them those whose recorded start has come
  * to nothing for ten minutes, in case Temporal lost it. Starting one again is harmless: its workflow id is taken.
  */
 export async function findUnstarted(db: Kysely<OrdersTables>, limit: number): Promise<AcceptedOrder[]> {
@@ -14,6 +14,7 @@ export async function findUnstarted(db: Kysely<OrdersTables>, limit: number): Pr
     .where('status', '=', 'pending')
     .where(sql<boolean>`placed_at < now() - interval '1 second'`)
     .where(sql<boolean>`(started_at is null or started_at < now() - interval '10 minutes')`)
+    .orderBy(sql`started_at is not null`)
     .orderBy('id')
     .limit(limit)
     .execute();

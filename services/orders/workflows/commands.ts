@@ -1,7 +1,8 @@
 import { ApplicationFailure, setHandler } from '@temporalio/workflow';
 import { cancelOrder, chooseForOrder, decideTask } from '../contract.ts';
 import { isEnd } from '../states.ts';
-import { hasLeft, type OpenOrder } from './open-order.ts';
+import type { OpenOrder } from './open-order.ts';
+import { hasLeft } from './parcel.ts';
 
 const refuse = (code: 'conflict' | 'not_found' | 'invalid' | 'precondition_failed', message: string): ApplicationFailure =>
   ApplicationFailure.nonRetryable(message, code);
@@ -19,13 +20,13 @@ export function handleCommands(order: OpenOrder): void {
 
   setHandler(
     cancelOrder,
-    async ({ actor, reason }) => {
+    async ({ actor, reason, asked }) => {
       if (!order.cancel) {
         order.cancel = { actor, reason };
         order.record('cancelRequested', { actor, reason });
       }
       await order.flush();
-      return { version: order.version };
+      return { version: order.version, asked };
     },
     {
       validator: ({ expectedVersion }) => {
@@ -39,16 +40,17 @@ export function handleCommands(order: OpenOrder): void {
 
   setHandler(
     chooseForOrder,
-    async ({ choice, actor }) => {
+    async ({ choice, actor, asked }) => {
       order.choice = { choice, actor };
       await order.flush();
-      return { version: order.version };
+      return { version: order.version, asked };
     },
     {
       validator: ({ choice, expectedVersion }) => {
         expectOpen('it asks for no choice', expectedVersion);
         const waiting = order.waitingFor();
         if (waiting?.kind !== 'customerChoice') throw refuse('conflict', `order ${id} is ${order.status} and asks for no choice`);
+        if (order.cancel) throw refuse('conflict', `order ${id} is being cancelled and asks for no choice`);
         if (order.choice) throw refuse('conflict', `the choice for order ${id} was already made: ${order.choice.choice}`);
         if (waiting.choices?.includes(choice)) return;
         throw refuse('conflict', `choice "${choice}" is not offered for order ${id}; it offers ${waiting.choices?.join(', ')}`);
@@ -58,13 +60,15 @@ export function handleCommands(order: OpenOrder): void {
 
   setHandler(
     decideTask,
-    async ({ taskId, decision, actor, note }) => {
+    async ({ taskId, decision, actor, note, asked }) => {
       order.decide(taskId, { decision, actor, note });
       await order.flush();
-      return { version: order.version };
+      return { version: order.version, asked };
     },
     {
-      validator: ({ taskId, decision }) => {
+      validator: ({ taskId, decision, expectedVersion }) => {
+        expectOpen(`task ${taskId} cannot be decided`, expectedVersion);
+        if (order.cancel) throw refuse('conflict', `order ${id} is being cancelled, so task ${taskId} cannot be decided`);
         const task = order.tasks.get(taskId);
         if (!task) throw refuse('not_found', `task ${taskId} does not exist`);
         if (task.status !== 'open') throw refuse('conflict', `task ${taskId} is ${task.status}, so there is nothing to decide`);

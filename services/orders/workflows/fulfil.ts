@@ -1,7 +1,8 @@
 import { condition } from '@temporalio/workflow';
 import { money } from '@waybill/kernel/money';
 import { reportShipment, workflowId } from '../contract.ts';
-import { hasLeft, type OpenOrder, type Parcel, paymentKey } from './open-order.ts';
+import type { OpenOrder } from './open-order.ts';
+import { hasLeft, idsOf, type Parcel, paymentKey } from './parcel.ts';
 
 /** One parcel from its booking to the customer's door, or back to the shelf. */
 export async function fulfil(order: OpenOrder, parcel: Parcel): Promise<void> {
@@ -28,12 +29,6 @@ const stockOf = (order: OpenOrder, parcel: Parcel) => ({
   locationId: parcel.locationId ?? '', // a parcel without a location is never fulfilled
 });
 
-/** Ids for an event. */
-export const idsOf = (parcel: Parcel): Record<string, unknown> => ({
-  fulfillmentId: parcel.id,
-  ...(parcel.shipmentId === undefined ? {} : { shipmentId: parcel.shipmentId }),
-});
-
 async function book(order: OpenOrder, parcel: Parcel): Promise<void> {
   const { id, lines, delivery } = order.input;
   const skus = new Map(lines.map((line) => [line.id, line.sku]));
@@ -48,8 +43,9 @@ async function book(order: OpenOrder, parcel: Parcel): Promise<void> {
     reportTo: { workflowId: workflowId(id), signal: reportShipment.name },
   });
   parcel.shipmentId = booking.shipmentId;
-  parcel.carrier ??= booking.status; // a report may have come in before the answer
+  parcel.carrier = booking.status === 'pending' ? 'pending' : 'booked'; // what came after, reports tell
   order.record('shipmentBooked', { data: idsOf(parcel) });
+  order.reports.booked(parcel);
 }
 
 /** Ends when the carrier has it or somebody wants it back; keeps the authorization alive meanwhile. */
@@ -78,12 +74,12 @@ async function renew(order: OpenOrder, parcel: Parcel): Promise<void> {
   if (result.outcome === 'declined') {
     parcel.paymentGeneration--;
     parcel.expiresAt = null; // asked once; should the capture be declined for it, a person decides
-    order.record('renewalDeclined', { reason: result.reason, data: idsOf(parcel) });
+    order.record('renewalDeclined', { reason: result.reason, data: { ...idsOf(parcel), generation: parcel.paymentGeneration + 1 } });
     return;
   }
   parcel.expiresAt = result.expiresAt;
   await order.steps.cancelPayment({ key: old, orderId: id, customerId, amount: money(parcel.payment.amount, currency) });
-  order.record('authorizationRenewed', { data: { ...idsOf(parcel), paymentId: result.paymentId } });
+  order.record('authorizationRenewed', { data: { ...idsOf(parcel), paymentId: result.paymentId, generation: parcel.paymentGeneration } });
 }
 
 /** Calls the parcel off: money and stock come back. False when it had left after all, and so goes its way. */
@@ -118,6 +114,7 @@ async function capture(order: OpenOrder, parcel: Parcel): Promise<void> {
     order.record('paymentException', { reason: result.reason, data: { ...idsOf(parcel), taskId: task.id } });
     const decided = condition(() => task.status !== 'open' || gone(parcel));
     await order.wait(task.id, { kind: 'paymentException', choices }, decided);
+    if (task.status === 'open') order.closeTask(task); // the parcel is gone, so nobody need decide
     if (task.decision === 'retry') continue;
     await undoPayment(order, parcel);
     return;
@@ -134,7 +131,7 @@ export async function undoPayment(order: OpenOrder, parcel: Parcel): Promise<voi
     amount: money(parcel.payment.amount, currency),
   });
   if (outcome === 'nothing') return;
-  if (parcel.payment.outcome !== 'none') {
+  if (parcel.payment.outcome !== 'none' && parcel.payment.outcome !== outcome) {
     parcel.payment = { ...parcel.payment, outcome };
     order.record(outcome === 'voided' ? 'paymentVoided' : 'paymentRefunded', { data: idsOf(parcel) });
   }

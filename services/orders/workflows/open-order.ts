@@ -1,6 +1,5 @@
 import type { ReserveStockResult } from '@waybill/inventory/contract';
 import { money } from '@waybill/kernel/money';
-import type { ShipmentStatus } from '@waybill/shipping/contract';
 import { amountsOf, sumOf, totalsFor, withQuantities } from '../amounts.ts';
 import {
   type Fulfillment,
@@ -12,24 +11,12 @@ import {
   type TaskKind,
   type WaitingFor,
 } from '../contract.ts';
-import { fulfillmentMoves, mayMove, orderMoves, type PaymentPart, paymentStatusOf } from '../states.ts';
+import { fulfillmentMoves, isEnd, mayMove, orderMoves, paymentStatusOf } from '../states.ts';
+import { createFence } from './fence.ts';
+import { hasLeft, type Parcel } from './parcel.ts';
+import { createReports } from './reports.ts';
 import { createSteps } from './steps.ts';
 import { createWriter } from './writer.ts';
-
-/** A fulfillment and what only the workflow knows of it. */
-export type Parcel = Fulfillment & {
-  payment: PaymentPart;
-  /** Grows when an authorization is renewed; part of the payment's key. */
-  paymentGeneration: number;
-  expiresAt: string | null;
-  carrier: ShipmentStatus | null;
-};
-
-export const paymentKey = (parcel: Parcel): string => `${parcel.id}/${parcel.paymentGeneration}`;
-
-/** Statuses of a shipment that has left the building. */
-const left: readonly (ShipmentStatus | null)[] = ['dispatched', 'delayed', 'delivered', 'lost', 'returned'];
-export const hasLeft = (parcel: Parcel): boolean => left.includes(parcel.carrier);
 
 /** An order while its workflow runs: its state, and the only ways to change it. Every change ends in the projection. */
 export function openOrder(input: OrderInput) {
@@ -38,8 +25,8 @@ export function openOrder(input: OrderInput) {
   let lines = input.lines;
   let totals = input.totals;
   let total = input.total;
-  let version = 1; // the acceptance wrote version 1 and event 1
-  let sequence = 1;
+  let version = 1; // the acceptance wrote version 1
+  const nextFence = createFence();
   let parcelCount = 0;
   let events: OrderChange['events'] = [];
   const changedTasks = new Map<string, Task>();
@@ -49,6 +36,7 @@ export function openOrder(input: OrderInput) {
   const order = {
     input,
     steps,
+    reports: createReports({ parcels, record, isWaiting: (key) => waits.has(key), rest: () => writer.rest() }),
     parcels,
     tasks,
     /** Grows with each new reservation. */
@@ -78,16 +66,16 @@ export function openOrder(input: OrderInput) {
     openTask,
     decide,
     closeTasks,
+    closeTask,
     adopt,
     amendToAvailable,
     rest: () => writer.rest(),
     flush: () => writer.flush(),
   };
-  const writer = createWriter(() => {
-    version++;
+  const writer = createWriter(async () => {
     const change: OrderChange = {
       orderId: input.id,
-      version,
+      fence: nextFence(),
       status,
       paymentStatus: paymentStatusOf(parcels.filter((parcel) => parcel.locationId !== null).map((parcel) => parcel.payment)),
       lines,
@@ -102,14 +90,15 @@ export function openOrder(input: OrderInput) {
     };
     events = [];
     changedTasks.clear();
-    return steps.saveOrder(change);
+    version = (await steps.saveOrder(change)).version;
   });
 
-  /** Appends an event; its data go onto the bus, so they hold ids and states only. */
+  /** Tells an event; its data go onto the bus, so they hold ids and states only. */
   function record(type: string, facts: { actor?: string; reason?: string; data?: Record<string, unknown> } = {}): void {
-    sequence++;
+    const { fulfillmentId = '', taskId = '', generation = '' } = facts.data ?? {};
     events.push({
-      sequence,
+      // An order ends once, whatever a workflow task that was lost may have told already.
+      key: isEnd(status) ? 'end' : `${type}/${fulfillmentId}/${taskId}/${generation}`,
       type: `order.${type}`,
       at: new Date().toISOString(),
       actor: facts.actor ?? 'workflow',
@@ -190,11 +179,12 @@ export function openOrder(input: OrderInput) {
 
   /** What nobody need decide any more. */
   function closeTasks(): void {
-    for (const task of tasks.values()) {
-      if (task.status !== 'open') continue;
-      task.status = 'closed';
-      saveTask(task);
-    }
+    for (const task of tasks.values()) if (task.status === 'open') closeTask(task);
+  }
+
+  function closeTask(task: Task): void {
+    task.status = 'closed';
+    saveTask(task);
   }
 
   /** Takes over what the warehouse could reserve, in place of what an expired reservation held. */

@@ -1,17 +1,17 @@
 import { allHandlersFinished, CancellationScope, condition, setHandler } from '@temporalio/workflow';
 import { type OrderInput, type OrderStatus, reportShipment } from '../contract.ts';
-import { isEnd } from '../states.ts';
+import { fulfillmentMoves, isEnd } from '../states.ts';
 import { handleCommands } from './commands.ts';
-import { authorization, fulfil, idsOf, undoPayment } from './fulfil.ts';
+import { authorization, fulfil, undoPayment } from './fulfil.ts';
 import { type OpenOrder, openOrder } from './open-order.ts';
-import { createReportHandler } from './reports.ts';
+import { idsOf, type Parcel } from './parcel.ts';
 import { refusalOf } from './steps.ts';
 
 /** Sees one order through, from its acceptance to its end. Owns its state while it is open; the rows are a projection of it. */
 export async function order(input: OrderInput): Promise<{ status: OrderStatus }> {
   const open = openOrder(input);
   handleCommands(open);
-  setHandler(reportShipment, createReportHandler(open));
+  setHandler(reportShipment, open.reports.receive);
   CancellationScope.current().cancelRequested.catch(() => {
     // Somebody pressed "cancel" in Temporal: it means what a cancel of the order means, and never interrupts a step.
     if (!open.dispatched) open.cancel ??= { actor: 'temporal', reason: 'the workflow was cancelled' };
@@ -27,19 +27,37 @@ async function seeThrough(order: OpenOrder): Promise<{ status: OrderStatus }> {
     const refusal = refusalOf(error);
     // A plain error fails the workflow task, which is tried again on a mended build; a Temporal failure would end the workflow here.
     if (!refusal) throw new Error(`order ${order.input.id} met a bug`, { cause: error });
-    await undo(order, 'failed', refusal.message);
+    await abandon(order, refusal.message);
   }
   await order.flush();
   await condition(allHandlersFinished);
   return { status: order.status };
 }
 
+/** Undoes what can be undone of an order that cannot go on. A parcel that has left keeps what was paid for it. */
+async function abandon(order: OpenOrder, reason: string): Promise<void> {
+  try {
+    for (const parcel of shipping(order).filter(({ shipmentId }) => shipmentId !== undefined)) {
+      const answer = await order.steps.cancelShipment({ fulfillmentId: parcel.id, orderId: order.input.id });
+      if (answer.outcome === 'tooLate') order.moveParcel(parcel, 'completed');
+    }
+    await undo(order, 'failed', reason);
+  } catch (error) {
+    throw new Error(`order ${order.input.id} cannot be undone`, { cause: error }); // tried again on a mended build
+  }
+}
+
+/**
+ * A cancel is looked at where the order rests, and nowhere between: when a workflow task is lost, its steps have happened all the
+ * same, and telling it again must come by them before it turns back.
+ */
 async function carryOut(order: OpenOrder): Promise<void> {
-  if (order.cancel) return undo(order, 'cancelled'); // cancelled together with its start
   if (!(await secureStock(order))) return;
   if (!(await clearFraud(order))) return;
   if (!(await authorizeAll(order))) return;
-  await Promise.all(shipping(order).map((parcel) => fulfil(order, parcel)));
+  const ends = await Promise.allSettled(shipping(order).map((parcel) => fulfil(order, parcel)));
+  // A refusal in one parcel must not be undone beside another that is still under way.
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
   conclude(order);
 }
 
@@ -50,10 +68,8 @@ const shipping = (order: OpenOrder) => order.parcels.filter((parcel) => parcel.s
 async function secureStock(order: OpenOrder): Promise<boolean> {
   for (;;) {
     await reserve(order);
-    if (order.cancel) return end(undo(order, 'cancelled'));
     if (order.parcels.some((parcel) => parcel.status === 'unavailable') && !(await askCustomer(order))) return false;
     const { outcome } = await order.steps.commitStock({ orderId: order.input.id, generation: order.reservation });
-    if (order.cancel) return end(undo(order, 'cancelled'));
     if (outcome === 'committed') return true;
     order.reservation++;
   }
@@ -82,18 +98,19 @@ async function askCustomer(order: OpenOrder): Promise<boolean> {
   const deadline = new Date(Date.now() + patience).toISOString();
   order.choice = null;
   order.moveTo('customerActionRequired');
-  order.record('customerActionRequired', { data: { choices } });
+  order.record('customerActionRequired', { data: { generation: order.reservation, choices } });
   const answered = condition(() => order.choice !== null || order.cancel !== null, patience);
   const inTime = await order.wait('customer', { kind: 'customerChoice', deadline, choices }, answered);
-  if (!inTime) return end(undo(order, 'timedOut', 'no choice was made before the deadline'));
   const choice = order.choice as { choice: 'amend' | 'cancel'; actor: string } | null; // set by the handler meanwhile
-  if (order.cancel || choice?.choice !== 'amend') {
+  if (!inTime && !choice && !order.cancel) return end(undo(order, 'timedOut', 'no choice was made before the deadline'));
+  // A choice that came before a cancel is carried out first: the cancel is seen to at the next rest.
+  if (choice?.choice !== 'amend') {
     order.cancel ??= { actor: choice?.actor ?? 'workflow', reason: 'part of the order is not available' };
     return end(undo(order, 'cancelled'));
   }
   order.amendToAvailable();
   order.moveTo('processing');
-  order.record('amended', { actor: choice.actor });
+  order.record('amended', { actor: choice.actor, data: { generation: order.reservation } });
   return true;
 }
 
@@ -102,8 +119,7 @@ async function clearFraud(order: OpenOrder): Promise<boolean> {
   const { id, customerId } = order.input;
   const { outcome, reason } = await order.steps.checkFraud({ orderId: id, customerId, amount: order.total });
   if (outcome === 'decline') return end(undo(order, 'failed', `the fraud check declined: ${reason ?? 'no reason given'}`));
-  if (outcome === 'review' && !order.cancel && !(await review(order, reason ?? 'a review was asked for'))) return false;
-  return order.cancel ? end(undo(order, 'cancelled')) : true;
+  return outcome === 'approve' || review(order, reason ?? 'a review was asked for');
 }
 
 async function review(order: OpenOrder, reason: string): Promise<boolean> {
@@ -115,26 +131,26 @@ async function review(order: OpenOrder, reason: string): Promise<boolean> {
   order.record('onHold', { reason, data: { taskId: task.id } });
   const over = condition(() => task.status !== 'open' || order.cancel !== null, patience);
   const inTime = await order.wait(task.id, { kind: 'fraudReview', deadline, choices }, over);
-  if (!inTime) return end(undo(order, 'failed', 'the fraud review was not decided before its deadline'));
+  if (!inTime && task.status === 'open' && !order.cancel)
+    return end(undo(order, 'failed', 'the fraud review was not decided before its deadline'));
   if (task.decision === 'reject') return end(undo(order, 'failed', 'the fraud review rejected the order'));
-  order.closeTasks();
-  if (!order.cancel) order.moveTo('processing');
+  if (task.decision !== 'approve') return end(undo(order, 'cancelled')); // called off while it waited
+  order.moveTo('processing');
   return true;
 }
 
 /** One payment per parcel. A parcel whose payment is declined fails alone; none left, and the order fails. */
 async function authorizeAll(order: OpenOrder): Promise<boolean> {
   await Promise.all(shipping(order).map((parcel) => authorize(order, parcel)));
-  if (order.cancel) return end(undo(order, 'cancelled'));
   if (shipping(order).length > 0) return true;
   conclude(order);
   return false;
 }
 
-async function authorize(order: OpenOrder, parcel: OpenOrder['parcels'][number]): Promise<void> {
+async function authorize(order: OpenOrder, parcel: Parcel): Promise<void> {
   const result = await authorization(order, parcel);
   parcel.payment = { ...parcel.payment, outcome: result.outcome };
-  const data = { ...idsOf(parcel), paymentId: result.paymentId };
+  const data = { ...idsOf(parcel), paymentId: result.paymentId, generation: parcel.paymentGeneration };
   if (result.outcome === 'authorized') {
     parcel.expiresAt = result.expiresAt;
     order.record('paymentAuthorized', { data });
@@ -153,8 +169,8 @@ async function undo(order: OpenOrder, status: 'cancelled' | 'timedOut' | 'failed
     ...open.map((parcel) => undoPayment(order, parcel)),
   ]);
   for (const parcel of order.parcels) {
-    if (parcel.status !== 'completed' && parcel.status !== 'failed')
-      order.moveParcel(parcel, status === 'failed' && parcel.status !== 'unavailable' ? 'failed' : 'cancelled');
+    if (fulfillmentMoves[parcel.status].length === 0) continue; // at its end already
+    order.moveParcel(parcel, status === 'failed' && parcel.status !== 'unavailable' ? 'failed' : 'cancelled');
   }
   finish(order, status, order.cancel && status === 'cancelled' ? order.cancel : { actor: 'workflow', reason });
 }
