@@ -22,6 +22,9 @@ export function print(context: Context, data: unknown, lines: readonly string[])
   else for (const line of lines) context.io.out(line);
 }
 
+/** Prints prose. It goes beside standard output where that is data for a program. */
+export const proseOf = ({ json, io }: Context): ((line: string) => void) => (json ? io.err : io.out);
+
 /** Shows a command before it runs. It goes to standard error, so that it never mixes with data. */
 export function printCommand(context: Context, command: readonly string[]): void {
   context.io.err(`$ ${command.map(quote).join(' ')}`);

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '@waybill/embedded/ports';
+import { startPostgres } from '@waybill/embedded/postgres';
 import { isAlive } from '@waybill/embedded/processes';
 import { describe, expect, test } from 'vitest';
 import { createTestRoot, type Ran } from './testing.ts';
@@ -109,6 +110,18 @@ describe('before a start', () => {
     expect(await root.run(['local', 'stop'])).toMatchObject({ code: 0, out: 'nothing runs in $ROOT' });
     expect((await root.run(['local', 'logs'])).code).toBe(4);
     expect((await root.run(['local', 'logs', 'postgers'])).err).toContain('did you mean postgres?');
+  });
+
+  test('a PostgreSQL that a killed start left without a record is stopped, and --json stays JSON', { timeout: 60_000 }, async () => {
+    await using root = await createInstallation();
+    const dataDir = join(root.root, 'data', 'postgres');
+    const port = Number(root.ports['LOCAL_POSTGRES_PORT']);
+    const left = await startPostgres({ dataDir, port, logFile: join(root.root, 'postgres.log'), password: 'test', durable: false });
+    const { code, out, err } = await root.run(['local', 'stop', '--json']);
+    expect({ code, out: JSON.parse(out) }).toEqual({ code: 0, out: { pid: null, stopped: true } });
+    expect(err).toBe('stopped the PostgreSQL that an earlier run was starting when it was killed');
+    expect(isAlive(left.pid)).toBe(false);
+    expect(statSync(join(root.root, 'run.json'), { throwIfNoEntry: false })).toBeUndefined();
   });
 
   test('lost secrets beside kept data are refused, and never made anew', async () => {

@@ -266,27 +266,31 @@ async function end(child: ChildProcess): Promise<void> {
   await exit;
 }
 
-/** A server whose starter was killed lives on. Its lock file names it; that a process is that server is checked before it is touched. */
-export async function stopLeftover(dataDir: string): Promise<void> {
+/**
+ * A server whose starter was killed lives on. Its lock file names it; that a process is that server is checked before it is
+ * touched. True when there was one. The caller must know that no other run is using it.
+ */
+export async function stopLeftover(dataDir: string): Promise<boolean> {
   const lockFile = join(dataDir, 'postmaster.pid');
-  if (!existsSync(lockFile)) return;
+  if (!existsSync(lockFile)) return false;
   const [first = '', ...rest] = readFileSync(lockFile, 'utf8').split('\n');
   const pid = Number(first);
-  if (!Number.isInteger(pid) || pid <= 0 || !isAlive(pid)) return; // PostgreSQL itself knows what to do with a stale one
+  if (!Number.isInteger(pid) || pid <= 0 || !isAlive(pid)) return false; // PostgreSQL itself knows what to do with a stale one
   const { command, folder } = describeProcess(pid);
   const isServer = /(^|\/)postgres /.test(command) && (folder === undefined || folder === realpathSync(dataDir));
   if (!isServer) {
     // Another process has the number now, and PostgreSQL would take it for a server. Its parent's number it takes for stale,
     // and still checks by the rest of the file that no old process holds the shared memory.
     writeFileSync(lockFile, [String(process.pid), ...rest].join('\n'));
-    return;
+    return false;
   }
   sendSignal(pid, 'SIGINT');
-  if (await waitForExit(pid, 30_000)) return;
+  if (await waitForExit(pid, 30_000)) return true;
   killWhole(pid);
   if (!(await waitForExit(pid, 5_000)))
     throw new WaybillError(
       'conflict',
       `a PostgreSQL server (process ${pid}) still uses ${dataDir} and does not stop: end it, then start again`,
     );
+  return true;
 }

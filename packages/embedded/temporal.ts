@@ -129,12 +129,17 @@ async function tailOf(logFile: string, from: number): Promise<string> {
   return text === '' ? `its log ${logFile} says nothing` : `${text.slice(-1_000)} (more in ${logFile})`;
 }
 
-/** After a crash of ours the server runs on with the file open; two on one file would be an outage. */
-async function stopOrphan(dbFile: string): Promise<void> {
+/**
+ * After a crash of ours the server runs on with the file open; two on one file would be an outage. True when there was one.
+ * The caller must know that no other run is using it.
+ */
+export async function stopOrphan(dbFile: string): Promise<boolean> {
   const pid = Number(await readFile(pidFile(dbFile), 'utf8').catch(() => ''));
-  if (!(pid > 0) || !isAlive(pid)) return;
+  if (!(pid > 0) || !isAlive(pid)) return false;
   const { command } = describeProcess(pid);
-  if (command.includes('start-dev') && command.includes(dbFile)) await endProcess(pid);
+  if (!command.includes('start-dev') || !command.includes(dbFile)) return false;
+  await endProcess(pid);
+  return true;
 }
 
 async function endProcess(pid: number): Promise<void> {

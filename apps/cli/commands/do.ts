@@ -1,12 +1,13 @@
 import { startPostgres } from '@waybill/embedded/postgres';
 import type { Command } from 'commander';
 import { type Configuration, loadConfiguration } from '../configuration.ts';
-import { type Act, type Context, print, printCommand } from '../context.ts';
+import { type Act, type Context, print, printCommand, proseOf } from '../context.ts';
 import { examples } from '../examples.ts';
 import { CommandError, Interrupted } from '../failure.ts';
 import { type DatabaseJob, workOnDatabases } from '../local/database-work.ts';
 import { embeddedUrl, postgresPassword } from '../local/installation.ts';
 import { logFile } from '../local/log-files.ts';
+import { stopOrphans } from '../local/orphans.ts';
 import { liveRunState, takeRunLock } from '../local/run-file.ts';
 import { createRoot } from '../root.ts';
 import { generateSecrets } from '../secrets.ts';
@@ -48,9 +49,9 @@ async function work(context: Context, job: DatabaseJob, done: string): Promise<u
     if (!loadConfiguration(root, context.io.env).chosen('DATABASE_URL')) generateSecrets(root);
   }
   const configuration = loadConfiguration(root, context.io.env);
-  const run = async (databaseUrl: string) => {
+  const run = async (databaseUrl: string, signal?: AbortSignal) => {
     const environment = { ...configuration.childEnvironment(), DATABASE_URL: databaseUrl };
-    await workOnDatabases([job], { root, environment, onCommand: (command) => printCommand(context, command) });
+    await workOnDatabases([job], { root, environment, onCommand: (command) => printCommand(context, command), ...(signal && { signal }) });
   };
   if (context.dryRun) {
     print(context, { job, done: false }, [`would ${job === 'migrate' ? 'migrate' : 'seed'} the databases of ${root.path}`]);
@@ -64,12 +65,19 @@ async function work(context: Context, job: DatabaseJob, done: string): Promise<u
 }
 
 /** Nothing runs here: PostgreSQL is started for as long as the work takes. */
-async function withPostgres(context: Context, configuration: Configuration, run: (url: string) => Promise<void>): Promise<void> {
+async function withPostgres(
+  context: Context,
+  configuration: Configuration,
+  run: (url: string, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
   const { root } = context;
   const taken = takeRunLock(root, configuration.apiUrl);
   if (!('lock' in taken))
     throw new CommandError('conflict', `waybill is being started in ${root.path}`, { fix: 'repeat this in a moment' });
+  const stop = new AbortController();
+  const forget = context.io.onStop(() => stop.abort()); // without it a signal would end us, and leave PostgreSQL running
   try {
+    await stopOrphans(root, taken.lock, configuration.cli.LOCAL_STOP_TIMEOUT, proseOf(context));
     const postgres = await startPostgres({
       dataDir: root.postgresData,
       port: configuration.cli.LOCAL_POSTGRES_PORT,
@@ -78,11 +86,15 @@ async function withPostgres(context: Context, configuration: Configuration, run:
       onCommand: (command) => printCommand(context, command),
     });
     try {
-      await run(postgres.url);
+      await run(postgres.url, stop.signal);
     } finally {
       await postgres.stop();
     }
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    throw new Interrupted();
   } finally {
     taken.lock.release();
+    forget();
   }
 }

@@ -15,12 +15,17 @@ export type DatabaseJob = 'migrate' | 'seed';
  */
 export async function workOnDatabases(
   jobs: readonly DatabaseJob[],
-  options: { root: Root; environment: Record<string, string>; onCommand(command: readonly string[]): void },
+  options: { root: Root; environment: Record<string, string>; onCommand(command: readonly string[]): void; signal?: AbortSignal },
 ): Promise<void> {
   const log = openLog(options.root, 'databases');
   const command = [process.execPath, main, ...jobs] as const;
   options.onCommand(command);
-  const child = spawn(command[0], command.slice(1), { env: options.environment, stdio: ['ignore', log.fd, log.fd], detached: true });
+  const child = spawn(command[0], command.slice(1), {
+    env: options.environment,
+    stdio: ['ignore', log.fd, log.fd],
+    detached: true,
+    signal: options.signal,
+  });
   closeSync(log.fd);
   const code = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('exit', resolve));
   if (code === 0) return;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import type { Root } from '../root.ts';
 import { isNodeError, writeFailure, writeWhole } from '../yaml-file.ts';
 import { identify, isStill, type ProcessIdentity } from './identity.ts';
@@ -19,9 +20,11 @@ export type RunState = {
 };
 
 /** What the file says, whether or not it is still true. */
-export function readRunState(root: Root): RunState | undefined {
+export const readRunState = (root: Root): RunState | undefined => readState(root.run);
+
+function readState(path: string): RunState | undefined {
   try {
-    return JSON.parse(readFileSync(root.run, 'utf8'));
+    return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     if (error instanceof SyntaxError || (isNodeError(error) && error.code === 'ENOENT')) return undefined;
     throw error;
@@ -51,11 +54,10 @@ export function takeRunLock(root: Root, apiUrl: string): { lock: RunLock } | { h
     if (createExclusively(root.run, format(current))) break;
     const held = readRunState(root);
     if (held && isStill(held.supervisor)) return { heldBy: held };
-    left = held;
-    rmSync(root.run, { force: true });
+    if (removeDead(root.run, held)) left = held;
   }
   const ours = () => readRunState(root)?.supervisor.pid === process.pid;
-  if (!ours()) return { heldBy: liveRunState(root) ?? current }; // two took over the same dead run: the later one has it
+  if (!ours()) return { heldBy: liveRunState(root) ?? current }; // another start's file was put back over it
   // The children of the killed run are ours to stop, also if we are killed before we have.
   if (left) current = { ...current, children: left.children };
   const lock: RunLock = {
@@ -77,6 +79,21 @@ export function takeRunLock(root: Root, apiUrl: string): { lock: RunLock } | { h
 }
 
 const format = (state: RunState): string => `${JSON.stringify(state, null, 2)}\n`;
+
+/** Removes the file of a dead run. Another start may have taken it over since it was read; that one's file is put back. */
+export function removeDead(path: string, dead: RunState | undefined): boolean {
+  const aside = `${path}.${randomBytes(4).toString('hex')}`;
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    if (isNodeError(error) && error.code === 'ENOENT') return false;
+    throw writeFailure(path, error);
+  }
+  const isDead = isDeepStrictEqual(readState(aside), dead);
+  if (isDead) rmSync(aside, { force: true });
+  else renameSync(aside, path);
+  return isDead;
+}
 
 /** Creates the file with all of its text, or returns false when there is one. */
 function createExclusively(path: string, text: string): boolean {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Configuration, loadConfiguration } from '../configuration.ts';
-import type { Context } from '../context.ts';
+import { type Context, proseOf } from '../context.ts';
 import { CommandError, Interrupted } from '../failure.ts';
 import type { StopReason } from '../io.ts';
 import { createRoot } from '../root.ts';
@@ -31,7 +31,7 @@ export async function runLocal(context: Context, run: LocalRun): Promise<number>
   let configuration = loadConfiguration(root, io.env); // wrong settings are told before anything else
   const lock = await takeLock(context, configuration);
   const stop = new AbortController();
-  const say = (line: string) => io.out(line);
+  const say = proseOf(context);
   const supervisor = createSupervisor({ lock, say });
   const forced = Promise.withResolvers<void>();
   let first = 0;
@@ -53,11 +53,14 @@ export async function runLocal(context: Context, run: LocalRun): Promise<number>
     const made = generateSecrets(root);
     if (made.length > 0) say(`secrets generated into ${root.secrets}`);
     configuration = loadConfiguration(root, io.env);
-    await stopOrphans(lock.left, configuration.cli.LOCAL_STOP_TIMEOUT, say);
+    await stopOrphans(root, lock, configuration.cli.LOCAL_STOP_TIMEOUT, say);
     lock.update({ children: {} });
     await checkBeforeStart(root, configuration);
     const signal = AbortSignal.any([stop.signal, failed.signal]);
-    await runSteps(installationSteps({ context, configuration, supervisor, signal, seed: run.seed ?? false }), io);
+    await runSteps(
+      installationSteps({ context, configuration, supervisor, signal, seed: run.seed ?? false }),
+      context.json ? { ...io, out: say, tty: false } : io,
+    );
     started = true;
     lock.update({ state: 'running' });
     await run.ready(configuration, stop.signal);
@@ -87,7 +90,7 @@ async function takeLock(context: Context, configuration: Configuration): Promise
     const result = takeRunLock(context.root, configuration.apiUrl);
     if ('lock' in result) return result.lock;
     if (result.heldBy.state !== 'stopping' || Date.now() > deadline) throw alreadyRuns(context, result.heldBy);
-    if (!told) context.io.out(`waiting for pid ${result.heldBy.supervisor.pid}, which is stopping`);
+    if (!told) proseOf(context)(`waiting for pid ${result.heldBy.supervisor.pid}, which is stopping`);
     told = true;
     await delay(100);
   }

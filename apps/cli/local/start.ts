@@ -22,7 +22,7 @@ export async function start(context: Context): Promise<number> {
   if (context.io.env[reportsKey] !== '1' || !process.send) {
     return runLocal(context, {
       ready: async (configuration) => {
-        for (const line of summary(context, configuration)) context.io.out(line);
+        print(context, { running: true, pid: process.pid, api: configuration.apiUrl }, summary(context, configuration));
       },
       bound: () => true,
     });
