@@ -229,6 +229,12 @@ test('a malformed id or path is a 400, an unknown path a 404', async () => {
   expectProblem(await app.inject({ method: 'DELETE', url: '/v1/things', headers: { authorization } }), 404, 'not_found');
 });
 
+test('a route for GET is none for HEAD', async () => {
+  for (const url of ['/v1/things', '/healthz']) {
+    expect((await app.inject({ method: 'HEAD', url, headers: { authorization } })).statusCode).toBe(404);
+  }
+});
+
 test('nothing but health answers without a key, not even an unknown path', async () => {
   for (const url of ['/v1/things', '/v1/nothing', '/', '/healthz/']) expectProblem(await app.inject(url), 401, 'unauthenticated');
   for (const header of ['key', 'Basic key', 'Bearer', 'Bearer other', 'Bearer key extra']) {

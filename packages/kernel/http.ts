@@ -61,6 +61,7 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
     // A request that arrives on an open connection while we drain is served; it is the last one there.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
+    exposeHeadRoutes: false, // the gateway in front of split roles has none: both deployments answer alike
     routerOptions: { maxParamLength: 200 },
     genReqId: ({ headers }) => {
       const given = options.trustRequestId ? headers['x-request-id'] : undefined;

@@ -44,16 +44,22 @@ async function openPage(): Promise<FastifyInstance> {
 export function documentationRoutes(document: string): FastifyPluginAsync {
   return async (app) => {
     let page: Promise<FastifyInstance> | undefined;
+    const loadPage = (): Promise<FastifyInstance> => {
+      page ??= openPage().catch((error: unknown) => {
+        page = undefined; // the next one to ask tries again
+        throw error;
+      });
+      return page;
+    };
     const open = { config: { permission: 'public' }, schema: { hide: true } } as const;
     app.get('/openapi.json', open, async (_request, reply) => reply.type('application/json').send(document));
     for (const url of ['/docs', '/docs/*']) {
       app.get(url, open, async (request, reply) => {
-        page ??= openPage();
-        const { routing } = await page;
+        const { routing } = await loadPage();
         reply.hijack();
         routing(request.raw, reply.raw);
       });
     }
-    app.addHook('onClose', async () => (await page)?.close());
+    app.addHook('onClose', async () => (await page?.catch(() => undefined))?.close()); // who asked was told why
   };
 }
