@@ -126,7 +126,9 @@ export type OrderChange = {
 };
 
 /** `saveOrder` is safe to repeat and to reorder: an older write changes nothing, and an event is stored once. */
-export type OrderActivities = { saveOrder(change: OrderChange): Promise<{ version: number }> };
+export type OrderActivities = { saveOrder(change: OrderChange): Promise<SavedOrder> };
+/** `ended`: the order had ended before this write, in an attempt that was lost since. That end stands. */
+export type SavedOrder = { version: number; ended?: OrderStatus };
 
 /** What every command carries: the version its caller has read, and a hash of what was asked, which the answer gives back. */
 type Asked = { actor: string; expectedVersion: number | null; asked: string };

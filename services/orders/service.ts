@@ -6,7 +6,7 @@ import { defineService } from '@waybill/kernel/service';
 import { shippingCalls } from '@waybill/shipping/contract';
 import { createAcceptance } from './acceptance.ts';
 import { createCommands } from './commands.ts';
-import { type OrderChange, taskQueue } from './contract.ts';
+import { type OrderChange, type SavedOrder, taskQueue } from './contract.ts';
 import { createLive } from './live.ts';
 import { orderRoutes } from './routes/orders.ts';
 import { streamRoutes } from './routes/stream.ts';
@@ -28,7 +28,7 @@ export const orders = defineService<typeof ordersSettings, OrdersTables>({
     const accept = createAcceptance({ db, catalog: calls(catalogCalls), starter, wakeRelay });
     const live = createLive({ url: database.url, log });
     const activities = {
-      async saveOrder(change: OrderChange): Promise<{ version: number }> {
+      async saveOrder(change: OrderChange): Promise<SavedOrder> {
         const saved = await projectOrder(db, change);
         wakeRelay();
         return saved;

@@ -1,19 +1,24 @@
--- Writes a change of an order: row, events, outbox rows and tasks, in one call and one transaction. Returns the row's version.
+-- Writes a change of an order: row, events, outbox rows and tasks, in one call and one transaction. Returns the row's version and,
+-- when the order had ended before, its end: an end has been told to other services, so it is final, and nothing is written.
 -- A function rather than one statement, since what follows the lock must see what the transaction it waited for has written.
-create function project_order(change jsonb) returns integer language plpgsql as $$
+create function project_order(change jsonb) returns jsonb language plpgsql as $$
 declare
   target constant text := change ->> 'orderId';
   new_fence constant bigint := (change ->> 'fence')::bigint;
   known record;
   added integer;
 begin
-  select fence, last_sequence, version into known from orders where id = target for update;
+  select fence, last_sequence, version, status into known from orders where id = target for update;
   if not found then
     raise exception 'order % does not exist', target;
   end if;
   -- A repeat, or a late write of a workflow task that was lost and told again since.
   if known.fence >= new_fence then
-    return known.version;
+    return jsonb_build_object('version', known.version);
+  end if;
+
+  if known.status in ('completed', 'partiallyCompleted', 'cancelled', 'timedOut', 'failed') then
+    return jsonb_build_object('version', known.version, 'ended', known.status);
   end if;
 
   with told as (
@@ -49,5 +54,5 @@ begin
     decided_at = excluded.decided_at, note = excluded.note
   where t.status = 'open';
 
-  return known.version + 1;
+  return jsonb_build_object('version', known.version + 1);
 end $$;

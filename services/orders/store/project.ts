@@ -1,12 +1,14 @@
 import { type Kysely, sql } from 'kysely';
-import type { OrderChange } from '../contract.ts';
+import type { OrderChange, SavedOrder } from '../contract.ts';
 import type { OrdersTables } from './tables.ts';
 
 /**
  * Writes a change of an order's projection in one round trip (`project_order` in migrations). Safe to repeat and to reorder: a
  * write whose fence is not the highest changes nothing, and what happened is stored once, by its key. Returns the row's version.
  */
-export async function projectOrder(db: Kysely<OrdersTables>, change: OrderChange): Promise<{ version: number }> {
-  const { rows } = await sql<{ version: number }>`select project_order(${JSON.stringify(change)}::jsonb) as version`.execute(db);
-  return { version: rows[0]?.version ?? 0 };
+export async function projectOrder(db: Kysely<OrdersTables>, change: OrderChange): Promise<SavedOrder> {
+  const { rows } = await sql<{ saved: SavedOrder }>`select project_order(${JSON.stringify(change)}::jsonb) as saved`.execute(db);
+  const [row] = rows;
+  if (!row) throw new Error('project_order returned no row');
+  return row.saved;
 }

@@ -27,6 +27,7 @@ export function openOrder(input: OrderInput) {
   let total = input.total;
   let version = 1; // the acceptance wrote version 1
   const nextFence = createFence();
+  let ended = false;
   let parcelCount = 0;
   let events: OrderChange['events'] = [];
   const changedTasks = new Map<string, Task>();
@@ -45,6 +46,10 @@ export function openOrder(input: OrderInput) {
     choice: null as { choice: 'amend' | 'cancel'; actor: string } | null,
     get status(): OrderStatus {
       return status;
+    },
+    /** An attempt that was lost had brought the order to its end, with all that belongs to it: there is nothing more to tell. */
+    get ended(): boolean {
+      return ended;
     },
     get version(): number {
       return version;
@@ -71,6 +76,12 @@ export function openOrder(input: OrderInput) {
     amendToAvailable,
     rest: () => writer.rest(),
     flush: () => writer.flush(),
+    /** Writes even if nothing changed, to hear how the row stands. */
+    async lookUp(): Promise<boolean> {
+      writer.touch();
+      await writer.flush();
+      return ended;
+    },
   };
   const writer = createWriter(async () => {
     const change: OrderChange = {
@@ -90,7 +101,11 @@ export function openOrder(input: OrderInput) {
     };
     events = [];
     changedTasks.clear();
-    version = (await steps.saveOrder(change)).version;
+    const saved = await steps.saveOrder(change);
+    version = saved.version;
+    if (saved.ended === undefined) return;
+    status = saved.ended;
+    ended = true;
   });
 
   /** Tells an event; its data go onto the bus, so they hold ids and states only. */

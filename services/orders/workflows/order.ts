@@ -21,13 +21,13 @@ export async function order(input: OrderInput): Promise<{ status: OrderStatus }>
 
 async function seeThrough(order: OpenOrder): Promise<{ status: OrderStatus }> {
   try {
-    await carryOut(order);
+    await Promise.race([carryOut(order), condition(() => order.ended)]);
   } catch (error) {
     // A step's owner refused for good, which no order should meet. Undo what was done rather than stay half-done.
     const refusal = refusalOf(error);
     // A plain error fails the workflow task, which is tried again on a mended build; a Temporal failure would end the workflow here.
     if (!refusal) throw new Error(`order ${order.input.id} met a bug`, { cause: error });
-    await abandon(order, refusal.message);
+    if (!(await order.lookUp())) await abandon(order, refusal.message);
   }
   await order.flush();
   await condition(allHandlersFinished);
