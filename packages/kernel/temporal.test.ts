@@ -202,6 +202,8 @@ test('a key is rotated while workflows run: old histories stay readable, new pay
       temporal.workflow.start(greeting, { taskQueue, workflowId: `rotation/${i}`, args: [{ name: `n${i}` }] }),
     ),
   );
+  // The workflow writes its memo itself: all of them must have done so with the old key.
+  for (const handle of handles) await until(async () => (await handle.describe()).memo?.['note'] !== undefined);
   await replaceRing(`${k1},${k2}`); // known everywhere before anyone uses it
   await until(() => ring.ids().includes('k2'));
   await replaceRing(`${k2},${k1}`);
