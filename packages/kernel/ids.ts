@@ -1,4 +1,4 @@
-import { decodeTime, monotonicFactory } from 'ulid';
+import { decodeTime, encodeTime, monotonicFactory } from 'ulid';
 
 const nextUlid = monotonicFactory();
 
@@ -6,16 +6,7 @@ const nextUlid = monotonicFactory();
 export const newId = (prefix: string): string => `${prefix}_${nextUlid().toLowerCase()}`;
 
 /** The smallest id that can be made at `time`: a bound for partitions and for time filters over an id column. */
-export function lowestId(prefix: string, time: Date): string {
-  const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
-  let rest = time.getTime();
-  let text = '';
-  for (let i = 0; i < 10; i++) {
-    text = alphabet.charAt(rest % 32) + text;
-    rest = Math.floor(rest / 32);
-  }
-  return `${prefix}_${text}${'0'.repeat(16)}`;
-}
+export const lowestId = (prefix: string, time: Date): string => `${prefix}_${encodeTime(time.getTime()).toLowerCase()}${'0'.repeat(16)}`;
 
 /** When an id was made. Throws on text that is not an id of ours. */
 export const timeOfId = (id: string): Date => new Date(decodeTime(id.slice(id.indexOf('_') + 1).toUpperCase()));

@@ -46,6 +46,6 @@ export function amountsOf(lines: readonly OrderLine[], totals: readonly OrderTot
     );
   }
   add(allocate(amountOf(totals, 'shipping'), goods));
-  add(allocate(amountOf(totals, 'discount'), goods).map((part) => part));
+  add(allocate(amountOf(totals, 'discount'), goods));
   return amounts;
 }
