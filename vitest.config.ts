@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     globalSetup: ['test/global-setup.ts'],
-    include: ['{apps,services,packages,test,tools}/**/*.test.ts'],
+    include: ['{apps,deploy,services,packages,test,tools}/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/*.browser.test.ts'],
     pool: 'forks',
     maxWorkers: 2,

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cliReference } from '../apps/cli/reference.ts';
+import { chartReadme, chartSchema } from './charts.ts';
 import { apiDocument } from './openapi/document.ts';
 import { typesOf } from './openapi/types.ts';
 import { configurationPage, permissionsPage } from './reference.ts';
@@ -13,6 +14,8 @@ const files: Record<string, string> = {
   'packages/client/schema.ts': await typesOf(document),
   'docs/configuration.md': configurationPage(),
   'docs/cli.md': cliReference(),
+  'deploy/charts/waybill/README.md': await chartReadme('waybill'),
+  'deploy/charts/waybill/values.schema.json': await chartSchema('deploy/charts/waybill/values.schema.json'),
   'docs/permissions.md': permissionsPage(document as Parameters<typeof permissionsPage>[0]), // made by apiDocument
 };
 
