@@ -7,6 +7,7 @@ import { startInbox } from '@waybill/kernel/inbox';
 import type { Logger } from '@waybill/kernel/log';
 import { type Running, startLoops } from '@waybill/kernel/loops';
 import type { Metrics } from '@waybill/kernel/metrics';
+import { startPromotion } from '@waybill/kernel/promotion';
 import { startRelay } from '@waybill/kernel/relay';
 import { createSignaller } from '@waybill/kernel/relay-signals';
 import type { Temporal } from '@waybill/kernel/temporal-client';
@@ -17,6 +18,7 @@ import {
   startWorker,
   type WorkerConnection,
 } from '@waybill/kernel/temporal-worker';
+import { workerVersions } from '@waybill/kernel/worker-version';
 import { workflowBundle } from '@waybill/kernel/workflow-bundle';
 import type { Module } from './modules.ts';
 import { type Role, serviceNames } from './roles.ts';
@@ -61,6 +63,11 @@ export async function createWorkers(options: Options): Promise<Workers> {
   const inboxes = new Map<string, Running>();
   const others: Running[] = [];
   const temporalWorkers: RunningWorker[] = [];
+  const promotions: { stop(): Promise<void> }[] = [];
+  const versions = workerVersions(
+    settings,
+    modules.flatMap(({ name, service }) => (service.taskQueue ? [name] : [])),
+  );
   const subscriptions = modules.flatMap(({ name, database, parts }): Subscription[] =>
     parts.worker?.consumers?.length ? [{ service: name, database, consumers: parts.worker.consumers }] : [],
   );
@@ -90,15 +97,20 @@ export async function createWorkers(options: Options): Promise<Workers> {
     if (stopping) return;
     installRuntime({ log, metricsAddress: settings.TEMPORAL_METRICS_ADDRESS });
     connection ??= createWorkerConnection({ settings });
+    const own = log.child({ service: name });
+    const version = versions.get(name);
+    const { taskQueue } = service;
+    if (version && !version.managed) promotions.push(startPromotion({ temporal, worker: version, taskQueue, log: own }));
     temporalWorkers.push(
       startWorker({
         connection,
         settings,
         ring: options.ring,
-        taskQueue: service.taskQueue,
+        taskQueue,
         activities: { ...parts.calls, ...activities, ...workflows?.nearActivities },
         ...(bundle ? { workflowBundle: bundle } : {}),
-        log: log.child({ service: name }),
+        version,
+        log: own,
       }),
     );
   }
@@ -133,6 +145,7 @@ export async function createWorkers(options: Options): Promise<Workers> {
     },
     async stop() {
       stopping = true;
+      await Promise.all(promotions.map((promotion) => promotion.stop())); // a process on its way out takes nothing over
       // Steps first: what they write is then still relayed.
       await Promise.all(temporalWorkers.map((worker) => worker.stop()));
       await connection?.close();

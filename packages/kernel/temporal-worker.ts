@@ -7,10 +7,12 @@ import type { KeyRing } from './encryption.ts';
 import { type LogFields, type Logger, limitLogger } from './log.ts';
 import { createDataConverter, temporalSettings } from './temporal-client.ts';
 import { wrapActivities } from './temporal-failure.ts';
+import { versionSettings, type WorkerVersion } from './worker-version.ts';
 import { lightenWorkflowThreads } from './workflow-thread.ts';
 
 export const workerSettings = {
   ...temporalSettings,
+  ...versionSettings,
   TEMPORAL_MAX_CACHED_WORKFLOWS: setting.integer({
     description: 'Orders a worker keeps in memory between their steps; others are replayed when something happens to them.',
     default: '200',
@@ -94,6 +96,8 @@ export function startWorker(options: {
   taskQueue: string;
   activities: Calls;
   workflowBundle?: { codePath: string };
+  /** Which build this is. Without one Temporal gives it work only while no build of the queue is current. */
+  version?: WorkerVersion | undefined;
   log: Logger;
   limits?: WorkerLimits;
 }): RunningWorker {
@@ -144,12 +148,15 @@ export function startWorker(options: {
 }
 
 function optionsOf(options: Parameters<typeof startWorker>[0], log: Logger): WorkerOptions {
-  const { settings, workflowBundle, limits = {} } = options;
+  const { settings, workflowBundle, version, limits = {} } = options;
   return {
     namespace: settings.TEMPORAL_NAMESPACE,
     taskQueue: options.taskQueue,
     activities: wrapActivities(options.activities, log),
     dataConverter: createDataConverter(options.ring),
+    ...(version
+      ? { workerDeploymentOptions: { version: version.version, useWorkerVersioning: true, defaultVersioningBehavior: version.behavior } }
+      : {}),
     shutdownGraceTime: 5_000,
     shutdownForceTime: 10_000,
     maxConcurrentActivityTaskExecutions: limits.activities ?? 50,
