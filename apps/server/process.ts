@@ -10,6 +10,7 @@ import { createMetrics } from '@waybill/kernel/metrics';
 import { createReadiness } from '@waybill/kernel/readiness';
 import { createTemporal } from '@waybill/kernel/temporal-client';
 import { createTokens } from '@waybill/kernel/tokens';
+import { startTracing } from '@waybill/kernel/tracing-start';
 import type { FastifyInstance } from 'fastify';
 import { createCallsDirectory } from './calls.ts';
 import { awaitSchema, readinessChecks } from './dependencies.ts';
@@ -36,6 +37,8 @@ export type RunningProcess = {
 export async function startProcess(options: { roles: readonly Role[]; settings: ServerSettings; log: Logger }): Promise<RunningProcess> {
   const { roles, settings, log } = options;
   checkBus(roles, settings);
+  const [only] = roles.length === 1 ? roles : [];
+  const stopTracing = await startTracing({ settings, name: only ?? 'waybill', log });
   const tokens = createTokens({ keys: settings.SERVICE_TOKEN_KEYS });
   const ring = openSettingsKeyRing(settings, log);
   const metrics = createMetrics(
@@ -68,6 +71,7 @@ export async function startProcess(options: { roles: readonly Role[]; settings: 
     await settle([...listeners.map((listener) => () => closeHttp(listener, settings.DRAIN_TIMEOUT)), () => workers?.stop()]);
     await settle(stops);
     await settle([() => temporal.close(), ...modules.map(({ database }) => database.close), metrics.close]);
+    await settle([stopTracing]);
   }
 
   async function settle(steps: readonly (() => Promise<unknown> | undefined)[]): Promise<void> {

@@ -5,6 +5,7 @@ import { encryptionSettings } from '@waybill/kernel/encryption';
 import { databaseUrl } from '@waybill/kernel/provision';
 import { Secret } from '@waybill/kernel/secret';
 import { workerSettings } from '@waybill/kernel/temporal-worker';
+import { tracingSettings } from '@waybill/kernel/tracing-start';
 import { type Role, type ServiceName, serviceNames, services, servicesOf } from './roles.ts';
 
 const databaseServer = {
@@ -59,6 +60,7 @@ const processSettings = {
   }),
   ...encryptionSettings,
   ...workerSettings,
+  ...tracingSettings,
 } satisfies SettingsSchema;
 
 /** A process's settings: the common ones by name, those of its services beside them. */

@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import pg from 'pg';
 import { WaybillError } from './errors.ts';
 import type { Logger } from './log.ts';
+import { sqlTracing } from './sql-tracing.ts';
 
 pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
   const value = Number(text);
@@ -39,7 +40,7 @@ export function openDatabase<T>(options: { url: string; max: number; name: strin
   // A connection that dies while it is checked out, between two queries of a transaction, tells only its own listeners; with
   // none it would end the process. The next query on it fails, and that is the error that counts.
   pool.on('connect', (client) => client.on('error', () => {}));
-  const db = new Kysely<T>({ dialect: new PostgresDialect({ pool }) });
+  const db = new Kysely<T>({ dialect: new PostgresDialect({ pool }), ...sqlTracing(options.name) });
   return {
     db,
     url: options.url,

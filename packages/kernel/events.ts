@@ -12,6 +12,8 @@ export type EventEnvelope = {
   time: string;
   datacontenttype: 'application/json';
   sequence: number;
+  /** The distributed tracing extension of CloudEvents: the trace that the event belongs to, while traces are recorded. */
+  traceparent?: string;
   data: Record<string, unknown>;
 };
 

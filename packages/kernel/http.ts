@@ -6,6 +6,7 @@ import type { Meter } from '@opentelemetry/api';
 import Fastify, { type FastifyHttpOptions, type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteOptions } from 'fastify';
 import { WaybillError } from './errors.ts';
 import { closeEventStreams } from './event-stream.ts';
+import { traceRequests } from './http-tracing.ts';
 import type { Logger } from './log.ts';
 import { asWaybillError, bodyError, problemOf, problemType, sendProblem } from './problems.ts';
 import type { Readiness } from './readiness.ts';
@@ -78,6 +79,7 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
 
   app.decorateRequest('principal');
   parseJsonOnly(app);
+  traceRequests(app);
   app.addHook('onRoute', requirePermission);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);

@@ -7,6 +7,7 @@ import { createInboxMetrics, type InboxMetrics } from './inbox-metrics.ts';
 import { type Logger, limitLogger } from './log.ts';
 import { type Running, startLoops } from './loops.ts';
 import type { Consumer, Loop } from './service.ts';
+import { inSpan } from './tracing.ts';
 
 export type InboxOptions = {
   subscription: Subscription;
@@ -79,7 +80,7 @@ function consumerLoop(options: InboxOptions, consumer: Consumer<unknown>, log: L
                   and earlier.processed_at is null and earlier.sequence < i.sequence limit 1), false)
             for update skip locked)`.execute(tx);
         if (numAffectedRows !== 1n) return 'elsewhere';
-        await consumer.handle(row.event, tx);
+        await traced(row.event, () => consumer.handle(row.event, tx));
         return 'handled';
       });
     } catch (error) {
@@ -128,6 +129,17 @@ function consumerLoop(options: InboxOptions, consumer: Consumer<unknown>, log: L
     },
   };
 }
+
+const traced = (event: EventEnvelope, handle: () => Promise<void>): Promise<void> =>
+  inSpan(
+    `process ${event.type}`,
+    {
+      kind: 'consumer',
+      parent: event.traceparent,
+      attributes: { 'messaging.operation.type': 'process', 'messaging.message.id': event.id, 'messaging.destination.name': event.source },
+    },
+    handle,
+  );
 
 async function backlog({ database }: Subscription, consumer: string): Promise<{ events: number; held: number }> {
   const { rows } = await sql<{ events: number; held: number }>`

@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { traceFields } from './tracing.ts';
 
 export type LogFields = Record<string, unknown>;
 
@@ -29,6 +30,7 @@ export function createLogger(options: { level: LogLevel; fields?: LogFields }): 
     pino({
       level: options.level,
       base: options.fields ?? {},
+      mixin: () => traceFields() ?? {},
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: pino.stdSerializers.errWithCause },

@@ -4,6 +4,7 @@ import type { RelaySignal } from './events.ts';
 import type { Logger } from './log.ts';
 import type { StoredEvent } from './outbox.ts';
 import { fromTemporalError } from './temporal-failure.ts';
+import { withTraceparent } from './tracing.ts';
 
 /** Sends the relay's signals to Temporal. A workflow that is gone answers `not_found`, Temporal out of reach `unavailable`. */
 export function createSignaller(client: Client): (signal: RelaySignal) => Promise<void> {
@@ -36,7 +37,7 @@ export async function sendSignals(
 
   async function sendOne(row: StoredEvent, signal: RelaySignal): Promise<boolean> {
     try {
-      await options.signal(signal);
+      await withTraceparent(row.traceparent, () => options.signal(signal));
     } catch (err) {
       const code = err instanceof WaybillError ? err.code : undefined;
       if (err instanceof WaybillError && code === 'unavailable') result.outage = err;

@@ -37,7 +37,7 @@ export function notifications(aggregateIds: Iterable<string>): string[] {
 const notAfter = (earlier: string): string =>
   `not coalesce((select true from outbox e where e.aggregate_id = o.aggregate_id and e.published_at is null and ${earlier} limit 1), false)`;
 
-const columns = 'id, aggregate_id, sequence, type, time, data, signal, attempts';
+const columns = 'id, aggregate_id, sequence, type, time, data, signal, traceparent, attempts';
 const notHeld = notAfter('e.retry_at > now() and e.sequence <= o.sequence');
 
 const plainEvents = `

@@ -10,6 +10,7 @@ import { createLeadership } from './relay-leader.ts';
 import { createRelayMetrics } from './relay-metrics.ts';
 import { sendSignals } from './relay-signals.ts';
 import { batchSize, type Place, type RelayStore } from './relay-store.ts';
+import { tracedSend } from './relay-tracing.ts';
 import type { Loop } from './service.ts';
 
 export type RelayOptions<T> = {
@@ -61,9 +62,10 @@ export function startRelay<T>(options: RelayOptions<T>): Running {
   }
 
   const send = (rows: readonly StoredEvent[]) =>
-    bus.publish(
+    tracedSend(
       service,
       rows.map((row) => envelopeOf(service, row)),
+      (events) => bus.publish(service, events),
     );
 
   async function done(store: RelayStore, rows: readonly StoredEvent[]): Promise<void> {

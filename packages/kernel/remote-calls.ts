@@ -1,5 +1,6 @@
 import type { Calls, CallsDefinition } from './calls.ts';
 import { type FieldError, isErrorCode, WaybillError } from './errors.ts';
+import { currentTraceparent, inSpan } from './tracing.ts';
 
 /** What we read of a problem document. It comes from our own process, or from a proxy that has another idea of one. */
 type ProblemDocument = { code?: unknown; detail?: unknown; errors?: readonly FieldError[] };
@@ -21,8 +22,17 @@ export function remoteCalls<C extends Calls>(
     if (!response.ok) throw failureOf(service, name, response, text);
     return resultOf(service, name, text);
   };
-  return Object.fromEntries(names.map((name) => [name, (input: unknown) => call(name, input)])) as unknown as C; // one function per name of C
+  return Object.fromEntries(
+    names.map((name) => [name, (input: unknown) => traced(service, name, () => call(name, input))]),
+  ) as unknown as C; // one function per name of C
 }
+
+const traced = (service: string, name: string, work: () => Promise<unknown>): Promise<unknown> =>
+  inSpan(
+    `POST /internal/${service}/${name}`,
+    { kind: 'client', attributes: { 'http.request.method': 'POST', 'url.template': `/internal/${service}/${name}` } },
+    work,
+  );
 
 async function send(
   service: string,
@@ -31,10 +41,11 @@ async function send(
   token: string,
   timeoutMs: number,
 ): Promise<{ response: Response; text: string }> {
+  const traceparent = currentTraceparent();
   try {
     const response = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}`, ...(traceparent ? { traceparent } : {}) },
       body,
       redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),

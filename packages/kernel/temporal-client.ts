@@ -8,6 +8,8 @@ import type { KeyRing } from './encryption.ts';
 import { WaybillError } from './errors.ts';
 import { createPayloadCodec } from './payload-codec.ts';
 import { fromTemporalError } from './temporal-failure.ts';
+import { clientTracing } from './temporal-tracing.ts';
+import { isTracing } from './tracing.ts';
 
 export const temporalSettings = {
   TEMPORAL_ADDRESS: setting.text({ description: 'Host and port of the Temporal frontend.', default: '127.0.0.1:7233' }),
@@ -61,6 +63,7 @@ export function createTemporal(options: { settings: TemporalSettings; ring: KeyR
     connection,
     namespace: TEMPORAL_NAMESPACE,
     dataConverter: createDataConverter(options.ring),
+    ...(isTracing() ? { interceptors: { workflow: [clientTracing] } } : {}),
     ...(options.identity === undefined ? {} : { identity: options.identity }),
   });
   return {

@@ -7,6 +7,8 @@ import type { KeyRing } from './encryption.ts';
 import { type LogFields, type Logger, limitLogger } from './log.ts';
 import { createDataConverter, temporalSettings } from './temporal-client.ts';
 import { wrapActivities } from './temporal-failure.ts';
+import { activityTracing, workflowTracing } from './temporal-tracing.ts';
+import { isTracing } from './tracing.ts';
 import { versionSettings, type WorkerVersion } from './worker-version.ts';
 import { lightenWorkflowThreads } from './workflow-thread.ts';
 
@@ -154,6 +156,8 @@ function optionsOf(options: Parameters<typeof startWorker>[0], log: Logger): Wor
     taskQueue: options.taskQueue,
     activities: wrapActivities(options.activities, log),
     dataConverter: createDataConverter(options.ring),
+    sinks: workflowTracing, // an order that began while traces were on tells its end to whoever works on it then
+    ...(isTracing() ? { interceptors: { activity: [activityTracing] } } : {}),
     ...(version
       ? { workerDeploymentOptions: { version: version.version, useWorkerVersioning: true, defaultVersioningBehavior: version.behavior } }
       : {}),

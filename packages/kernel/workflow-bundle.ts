@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { failureConverterPath } from './temporal-client.ts';
+import { workflowInterceptorsPath } from './temporal-tracing.ts';
 
 /** What a bundle was made of: it is good as long as these files and the SDK are the same. */
 type Manifest = { key: string; files: Record<string, string>; code: string };
@@ -28,7 +29,7 @@ const nameOf = (entry: string): string => `${basename(dirname(entry))}-${sha(ent
 
 function bundleKey(entry: string): string {
   const { version } = createRequire(import.meta.url)('@temporalio/worker/package.json') as { version: string }; // npm's own file
-  return sha(JSON.stringify([entry, version, failureConverterPath]));
+  return sha(JSON.stringify([entry, version, failureConverterPath, workflowInterceptorsPath]));
 }
 
 async function readManifest(path: string): Promise<Manifest | undefined> {
@@ -76,6 +77,7 @@ async function bundleHere(entry: string, cacheDir: string, manifestPath: string,
   const { code } = await bundleWorkflowCode({
     workflowsPath: entry,
     failureConverterPath,
+    workflowInterceptorModules: [workflowInterceptorsPath],
     logger: new DefaultLogger('WARN', (line) => process.stderr.write(`${line.message}\n`)),
     webpackConfigHook: (config) => ({
       ...config,

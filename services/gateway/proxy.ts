@@ -5,6 +5,7 @@ import { trackStream } from '@waybill/kernel/event-stream';
 import type { Logger } from '@waybill/kernel/log';
 import { sendProblem } from '@waybill/kernel/problems';
 import type { Tokens } from '@waybill/kernel/tokens';
+import { beginSpan, currentTraceparent } from '@waybill/kernel/tracing';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { type PublicService, publicPaths } from './paths.ts';
 
@@ -31,6 +32,11 @@ export function proxyRoutes(options: { service: PublicService; upstream: string;
       const token = await tokens.mintCaller(request.principal);
       const body = Buffer.isBuffer(request.body) ? request.body : undefined;
       const contentType = request.headers['content-type'];
+      const span = beginSpan(`${request.method} ${service}`, {
+        kind: 'client',
+        attributes: { 'http.request.method': request.method, 'peer.service': service },
+      });
+      const traceparent = span?.run(currentTraceparent);
       return reply.from(undefined, {
         ...(body && contentType ? { body, contentType } : {}),
         retryDelay: () => null, // whether a repeat is safe is for the caller to say
@@ -39,10 +45,15 @@ export function proxyRoutes(options: { service: PublicService; upstream: string;
           authorization: `Bearer ${token}`,
           'x-request-id': request.id,
           'x-forwarded-for': request.ip,
+          ...(traceparent ? { traceparent } : {}),
         }),
         rewriteHeaders: ({ connection: _connection, 'keep-alive': _keepAlive, ...headers }) => headers,
-        onResponse: (_request, _reply, upstream) => void reply.send(passOn(app.server, reply, (upstream as { stream: Readable }).stream)), // its type claims a whole reply
+        onResponse: (_request, _reply, upstream) => {
+          span?.end();
+          void reply.send(passOn(app.server, reply, (upstream as { stream: Readable }).stream)); // its type claims a whole reply
+        },
         onError: (_reply, { error }) => {
+          span?.fail(error);
           options.log.debug('upstream failed', { service, requestId: request.id, err: error });
           void sendProblem(reply, new WaybillError('unavailable', `the ${service} service does not answer right now`, { retryAfter: 1 }));
         },

@@ -31,7 +31,7 @@ export async function seedInventory(database: Database<InventoryTables>): Promis
       from jsonb_to_recordset(${JSON.stringify(stock)}::jsonb) as s(sku text, "locationId" text, "onHand" integer)
       on conflict do nothing returning sku, location_id, on_hand, reserved, version
     ),
-    ${tellMoved}
+    ${tellMoved()}
     insert into movement (sku, location_id, delta, reason, on_hand, reserved)
     select sku, location_id, on_hand, 'demo stock', on_hand, reserved from moved where on_hand > 0`.execute(database.db);
 }

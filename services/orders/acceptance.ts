@@ -5,20 +5,21 @@ import { newId } from '@waybill/kernel/ids';
 import { formatMoney, isCurrency, type Money } from '@waybill/kernel/money';
 import type { Kysely } from 'kysely';
 import { type OrderLine, partId } from './contract.ts';
+import type { OrdersMetrics } from './metrics.ts';
 import type { OrderView, PlaceOrderBody } from './routes/schemas.ts';
 import type { Starter } from './start.ts';
 import { type Acceptance, findKey, insertOrder } from './store/accept.ts';
 import type { OrdersTables } from './store/tables.ts';
 import { orderView } from './view.ts';
 
-type Deps = { db: Kysely<OrdersTables>; catalog: CatalogCalls; starter: Starter; wakeRelay: () => void };
+type Deps = { db: Kysely<OrdersTables>; catalog: CatalogCalls; starter: Starter; metrics: OrdersMetrics; wakeRelay: () => void };
 type Accepted = { order: OrderView; replayed: boolean };
 
 /**
  * Takes an order: prices it, writes it in one transaction, answers. What it answers survives anything after it; Temporal
  * is not asked. The same key with the same body gets the same answer again; with another body it is a conflict.
  */
-export function createAcceptance({ db, catalog, starter, wakeRelay }: Deps) {
+export function createAcceptance({ db, catalog, starter, metrics, wakeRelay }: Deps) {
   return async function accept(body: PlaceOrderBody, caller: string, idempotencyKey: string | undefined): Promise<Accepted> {
     const delivery = supported(body);
     const key = idempotencyKey === undefined ? null : { caller, hash: sha256(idempotencyKey), bodyHash: sha256(canonical(body)) };
@@ -85,6 +86,7 @@ export function createAcceptance({ db, catalog, starter, wakeRelay }: Deps) {
       if (before) return before;
       throw new WaybillError('unavailable', 'the idempotency key is being used by another request right now', { retryAfter: 1 });
     }
+    metrics.placed();
     starter.startSoon(accepted);
     wakeRelay();
     return { order: { ...answer, number: inserted.number }, replayed: false };

@@ -2,13 +2,15 @@ import { type Client, WithStartWorkflowOperation, WorkflowExecutionAlreadyStarte
 import type { Logger } from '@waybill/kernel/log';
 import { money } from '@waybill/kernel/money';
 import type { Loop } from '@waybill/kernel/service';
+import { withTraceparent } from '@waybill/kernel/tracing';
 import type { Kysely } from 'kysely';
 import { type OrderInput, type OrderWaits, taskQueue, workflowId } from './contract.ts';
+import type { OrdersMetrics } from './metrics.ts';
 import { ensurePartitions, findUnstarted, markStarted } from './store/starts.ts';
 import type { AcceptedOrder, OrdersTables } from './store/tables.ts';
 import type { order as orderWorkflow } from './workflows/index.ts';
 
-type Deps = { db: Kysely<OrdersTables>; temporal: Client; waits: OrderWaits; startLimit: number; log: Logger };
+type Deps = { db: Kysely<OrdersTables>; temporal: Client; waits: OrderWaits; startLimit: number; metrics: OrdersMetrics; log: Logger };
 
 const inputOf = (accepted: AcceptedOrder, waits: OrderWaits): OrderInput => ({
   ...accepted,
@@ -26,7 +28,7 @@ const restMs = 1_000;
 const dispatchWidth = 10;
 
 /** Starts order workflows: at once from the API, within a limit, and by the dispatcher for what was left. */
-export function createStarter({ db, temporal, waits, startLimit, log }: Deps) {
+export function createStarter({ db, temporal, waits, startLimit, metrics, log }: Deps) {
   let starting = 0;
   let restUntil = 0;
   let started: string[] = [];
@@ -57,7 +59,10 @@ export function createStarter({ db, temporal, waits, startLimit, log }: Deps) {
       if (starting >= startLimit || began < restUntil) return;
       starting++;
       start(accepted)
-        .then(() => remember(accepted.id))
+        .then(() => {
+          metrics.started('api');
+          remember(accepted.id);
+        })
         .catch((err: unknown) => log.debug('order not started at once', { orderId: accepted.id, err }))
         .finally(() => {
           const now = Date.now();
@@ -85,11 +90,12 @@ export function createStarter({ db, temporal, waits, startLimit, log }: Deps) {
         let failure: { reason: unknown } | undefined;
         for (let i = 0; i < waiting.length; i += dispatchWidth) {
           const part = waiting.slice(i, i + dispatchWidth);
-          const ends = await Promise.allSettled(part.map(start));
-          await markStarted(
-            db,
-            part.filter((_, index) => ends[index]?.status === 'fulfilled').map(({ id }) => id),
+          const ends = await Promise.allSettled(
+            part.map(({ accepted, traceparent }) => withTraceparent(traceparent, () => start(accepted))),
           );
+          const done = part.filter((_, index) => ends[index]?.status === 'fulfilled').map(({ accepted }) => accepted.id);
+          await markStarted(db, done);
+          metrics.started('dispatcher', done.length);
           for (const end of ends) if (end.status === 'rejected') failure ??= { reason: end.reason };
         }
         if (failure) throw failure.reason;

@@ -1,5 +1,6 @@
 import { violatedConstraint } from '@waybill/kernel/database';
 import type { RelaySignal } from '@waybill/kernel/events';
+import { traceparentValue } from '@waybill/kernel/outbox';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Address, BookShipmentInput, ShipmentStatus } from './contract.ts';
 import { leftStatuses, type ReportableStatus, shipmentMoves, shipmentStatuses } from './states.ts';
@@ -65,8 +66,8 @@ export function createShipmentStore(db: Kysely<unknown>) {
             ${input.carrierReference}, 1, now(), now() + ${secondsOf(input.nextReportInMs)})
           on conflict (fulfillment_id) do nothing returning *
         ), event as (
-          insert into outbox (aggregate_id, sequence, type, data)
-          select id, version, 'shipment.booked', ${eventData} || jsonb_build_object('status', status) from booked
+          insert into outbox (aggregate_id, sequence, type, data, traceparent)
+          select id, version, 'shipment.booked', ${eventData} || jsonb_build_object('status', status), ${traceparentValue()} from booked
         )
         select * from booked`.execute(db);
       return rows[0];
@@ -83,8 +84,9 @@ export function createShipmentStore(db: Kysely<unknown>) {
             where s.status = any(${[...callable]}::text[])
           returning *
         ), event as (
-          insert into outbox (aggregate_id, sequence, type, data)
-          select id, version, 'shipment.cancelled', ${eventData} || jsonb_build_object('status', status) from cancelled where version > 0
+          insert into outbox (aggregate_id, sequence, type, data, traceparent)
+          select id, version, 'shipment.cancelled', ${eventData} || jsonb_build_object('status', status), ${traceparentValue()}
+          from cancelled where version > 0
         )
         select * from cancelled`.execute(db);
       return rows[0];
@@ -126,10 +128,11 @@ export function createShipmentStore(db: Kysely<unknown>) {
           insert into carrier_event (shipment_id, event_id, status, occurred_at, applied)
           select id, ${event.eventId}::text, ${event.status}::text, ${event.occurredAt}::timestamptz, ${steps.length > 0}::boolean from moved
         ), events as (
-          insert into outbox (aggregate_id, sequence, type, data, signal)
+          insert into outbox (aggregate_id, sequence, type, data, signal, traceparent)
           select id, ${shipment.version}::integer + step.number::integer, 'shipment.' || step.status,
             ${eventData} || jsonb_build_object('status', step.status),
-            case when step.number = ${steps.length}::integer then ${signal === null ? null : JSON.stringify(signal)}::jsonb end
+            case when step.number = ${steps.length}::integer then ${signal === null ? null : JSON.stringify(signal)}::jsonb end,
+            ${traceparentValue()}
           from moved, unnest(${[...steps]}::text[]) with ordinality as step (status, number)
         )
         select * from moved`;

@@ -1,3 +1,4 @@
+import { traceparentValue } from '@waybill/kernel/outbox';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { AuthorizePaymentInput, PaymentStatus, VoidPaymentInput } from '../contract.ts';
 import { beforeStatus, spentStatuses } from '../states.ts';
@@ -232,7 +233,7 @@ function finishStatement(paymentId: string, lease: number, finish: Finish): RawB
 
 /** An event for each row of `done`. Ids, states and amounts only. */
 const outboxRows = (type: string): RawBuilder<unknown> => sql`
-  insert into outbox (aggregate_id, sequence, type, data)
+  insert into outbox (aggregate_id, sequence, type, data, traceparent)
   select id, version, ${type}::text, jsonb_build_object('paymentId', id, 'orderId', order_id, 'fulfillmentId', fulfillment_id,
-    'status', status, 'amount', amount, 'captured', captured, 'refunded', refunded, 'currency', currency)
+    'status', status, 'amount', amount, 'captured', captured, 'refunded', refunded, 'currency', currency), ${traceparentValue()}
   from done`;

@@ -1,11 +1,12 @@
-import { sql } from 'kysely';
+import { traceparentValue } from '@waybill/kernel/outbox';
+import { type RawBuilder, sql } from 'kysely';
 
 /** The event of every row in a CTE `moved`: one per change, numbered by the row's version. Neither part of the id can hold a colon. */
-export const tellMoved = sql`
+export const tellMoved = (): RawBuilder<unknown> => sql`
   told as (
-    insert into outbox (aggregate_id, sequence, type, data)
+    insert into outbox (aggregate_id, sequence, type, data, traceparent)
     select 'stk_' || location_id || ':' || sku, version, 'stock.changed',
-      jsonb_build_object('sku', sku, 'locationId', location_id, 'onHand', on_hand, 'reserved', reserved)
+      jsonb_build_object('sku', sku, 'locationId', location_id, 'onHand', on_hand, 'reserved', reserved), ${traceparentValue()}
     from moved
   )`;
 
@@ -14,7 +15,7 @@ export const tellMoved = sql`
  * differences, one row per SKU and location. Rows are locked in one order by everyone, after the reservation's row, so that no
  * two statements wait for each other. What would leave the bounds violates the CHECK and undoes the whole statement.
  */
-export const applyChange = sql`
+export const applyChange = (): RawBuilder<unknown> => sql`
   locked as (
     select s.sku, s.location_id, c.on_hand, c.reserved
     from stock s join change c on c.sku = s.sku and c.location_id = s.location_id
@@ -27,4 +28,4 @@ export const applyChange = sql`
     from locked l where s.sku = l.sku and s.location_id = l.location_id
     returning s.sku, s.location_id, s.on_hand, s.reserved, s.version, l.on_hand as delta
   ),
-  ${tellMoved}`;
+  ${tellMoved()}`;

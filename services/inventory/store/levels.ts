@@ -89,7 +89,7 @@ export function createLevelStore(db: Db) {
           where ${here} and s.on_hand + ${delta}::bigint between s.reserved and ${mostOnHand}
           returning sku, location_id, on_hand, reserved, version
         ),
-        ${tellMoved}
+        ${tellMoved()}
         insert into movement (sku, location_id, delta, reason, actor, idempotency_key, on_hand, reserved)
         select sku, location_id, ${delta}::integer, ${reason}, ${actor}, ${key ?? null}, on_hand, reserved from moved
         returning id, sku, location_id as "locationId", delta, reason, order_id as "orderId", on_hand as "onHand", reserved,

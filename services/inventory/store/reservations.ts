@@ -98,7 +98,7 @@ export function createReservationStore(db: Db) {
         change as (
           select sku, location_id, -sum(quantity)::integer as on_hand, -sum(quantity)::integer as reserved from sent group by sku, location_id
         ),
-        ${applyChange},
+        ${applyChange()},
         noted as (
           insert into movement (sku, location_id, delta, reason, order_id, on_hand, reserved)
           select sku, location_id, delta, 'dispatch', ${orderId}, on_hand, reserved from moved
@@ -162,7 +162,7 @@ export function createReservationStore(db: Db) {
           returning l.sku, l.location_id, l.quantity
         ),
         change as (select sku, location_id, 0 as on_hand, -sum(quantity)::integer as reserved from freed group by sku, location_id),
-        ${applyChange}
+        ${applyChange()}
         select count(*)::integer as expired from ended`.execute(db);
       return rows[0]?.expired ?? 0;
     },
@@ -189,7 +189,7 @@ async function take(db: Db, { orderId, generation }: Key, result: ReserveStockRe
       returning sku, location_id, quantity
     ),
     change as (select sku, location_id, 0 as on_hand, sum(quantity)::integer as reserved from line group by sku, location_id),
-    ${applyChange}
+    ${applyChange()}
     select count(*)::integer as taken from owner`.execute(db);
   return rows[0]?.taken === 1;
 }
@@ -219,7 +219,7 @@ async function release(
       returning l.sku, l.location_id, l.quantity
     ),
     change as (select sku, location_id, 0 as on_hand, -sum(quantity)::integer as reserved from freed group by sku, location_id),
-    ${applyChange}
+    ${applyChange()}
     select count(*)::integer as found from owner`.execute(db);
   return (rows[0]?.found ?? 0) > 0;
 }

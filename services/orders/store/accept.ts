@@ -1,5 +1,6 @@
 import { violatedConstraint } from '@waybill/kernel/database';
 import { WaybillError } from '@waybill/kernel/errors';
+import { traceparentValue } from '@waybill/kernel/outbox';
 import { type Kysely, sql } from 'kysely';
 import type { AcceptedOrder, OrdersTables } from './tables.ts';
 
@@ -33,17 +34,17 @@ export async function insertOrder(db: Kysely<OrdersTables>, order: Acceptance): 
     numbered as (insert into order_number (number, order_id) select nextval('order_number_sequence'), order_id from claim returning number),
     accepted as (
       insert into orders (id, number, external_id, customer_id, placed_by, currency, status, payment_status, version, placed_at,
-                          lines, totals, total, delivery, payment)
+                          lines, totals, total, delivery, payment, traceparent)
       select ${id}, number, ${order.externalId}, ${order.customerId}, ${order.placedBy}, ${order.currency}, 'pending', 'none', 1, ${at}::timestamptz,
              ${JSON.stringify(order.lines)}::jsonb, ${JSON.stringify(order.totals)}::jsonb, ${order.total}::bigint,
-             ${JSON.stringify(order.delivery)}::jsonb, ${JSON.stringify(order.payment)}::jsonb
+             ${JSON.stringify(order.delivery)}::jsonb, ${JSON.stringify(order.payment)}::jsonb, ${traceparentValue()}
       from numbered),
     first_event as (
       insert into order_event (order_id, sequence, key, type, at, actor, data)
       select ${id}, 1, 'placed', 'order.placed', ${at}::timestamptz, ${order.placedBy}, ${data}::jsonb from numbered),
     published as (
-      insert into outbox (aggregate_id, sequence, type, time, data)
-      select ${id}, 1, 'order.placed', ${at}::timestamptz, ${data}::jsonb from numbered)
+      insert into outbox (aggregate_id, sequence, type, time, data, traceparent)
+      select ${id}, 1, 'order.placed', ${at}::timestamptz, ${data}::jsonb, ${traceparentValue()} from numbered)
     select number from numbered`;
   try {
     return (await statement.execute(db)).rows[0];

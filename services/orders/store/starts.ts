@@ -1,16 +1,19 @@
 import { type Kysely, sql } from 'kysely';
 import type { AcceptedOrder, OrdersTables } from './tables.ts';
 
+/** An order that nobody has started, with the trace of its acceptance. */
+export type UnstartedOrder = { accepted: AcceptedOrder; traceparent: string | null };
+
 const columns = ['id', 'customer_id as customerId', 'currency', 'lines', 'totals', 'total', 'delivery', 'payment'] as const;
 
 /**
  * Orders that were accepted a moment ago and have no recorded start, oldest first; after them those whose recorded start has come
  * to nothing for ten minutes, in case Temporal lost it. Starting one again is harmless: its workflow id is taken.
  */
-export async function findUnstarted(db: Kysely<OrdersTables>, limit: number): Promise<AcceptedOrder[]> {
-  return db
+export async function findUnstarted(db: Kysely<OrdersTables>, limit: number): Promise<UnstartedOrder[]> {
+  const rows = await db
     .selectFrom('orders')
-    .select(columns)
+    .select([...columns, 'traceparent'])
     .where('status', '=', 'pending')
     .where(sql<boolean>`placed_at < now() - interval '1 second'`)
     .where(sql<boolean>`(started_at is null or started_at < now() - interval '10 minutes')`)
@@ -18,6 +21,7 @@ export async function findUnstarted(db: Kysely<OrdersTables>, limit: number): Pr
     .orderBy('id')
     .limit(limit)
     .execute();
+  return rows.map(({ traceparent, ...accepted }) => ({ accepted, traceparent }));
 }
 
 export async function findAccepted(db: Kysely<OrdersTables>, id: string): Promise<AcceptedOrder | undefined> {

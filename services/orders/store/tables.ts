@@ -29,6 +29,7 @@ export type OrdersTables = {
     delivery: JSONColumnType<{ method: 'ship'; shippingMethod: string; address: Address }>;
     payment: JSONColumnType<{ provider: string; token: string }>;
     started_at: Time | null;
+    traceparent: string | null;
   };
   order_event: {
     order_id: string;
