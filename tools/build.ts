@@ -1,8 +1,7 @@
-// Bundles workflow code ahead of the first start, where `waybill-server run` looks for it.
-import { fileURLToPath } from 'node:url';
-import { workflowBundle } from '@waybill/kernel/workflow-bundle';
-import { defaultCacheDir } from '@waybill/server/workers';
+// Makes dist/: everything that `node dist/server.js` needs at run time, on the named architecture, and nothing else.
+import { parseArgs } from 'node:util';
+import { build } from './bundle/build.ts';
 
-const entry = fileURLToPath(new URL('../services/orders/workflows/index.ts', import.meta.url));
-const { codePath } = await workflowBundle({ entry, cacheDir: defaultCacheDir });
-console.log(`workflow code: ${codePath}`);
+const { values } = parseArgs({ options: { arch: { type: 'string', default: process.arch }, out: { type: 'string' } } });
+const { folder, bytes } = await build({ arch: values.arch, ...(values.out === undefined ? {} : { folder: values.out }) });
+console.log(`${folder}: ${(bytes / 1_000_000).toFixed(1)} MB`);

@@ -52,6 +52,8 @@ export type PlatformOptions = {
   keyRingFile?: string;
   /** The roles of each process, in place of what the mode says. */
   processes?: readonly (readonly string[])[];
+  /** What Node runs in place of the sources, such as a production build. */
+  server?: string;
 };
 
 export type Platform = Awaited<ReturnType<typeof openPlatform>>;
@@ -74,7 +76,16 @@ export async function openPlatform(options: PlatformOptions) {
 }
 
 async function open(
-  { mode, settings = {}, ownPostgres = false, durable = false, processes, keyRingFile, temporalInMemory = false }: PlatformOptions,
+  {
+    mode,
+    settings = {},
+    ownPostgres = false,
+    durable = false,
+    processes,
+    keyRingFile,
+    temporalInMemory = false,
+    server = join(repository, 'apps/server/main.ts'),
+  }: PlatformOptions,
   folder: string,
   undo: (() => Promise<unknown>)[],
   dispose: () => Promise<void>,
@@ -145,10 +156,13 @@ async function open(
   if (keyRingFile !== undefined) await writeFile(join(folder, 'keys'), keyRingFile);
   const output = createWriteStream(join(folder, 'server.log'), { flags: 'a' });
   const running = new Map<string, ChildProcess>();
-  const server = join(repository, 'apps/server/main.ts');
 
   async function run(args: readonly string[], extra: Record<string, string> = {}): Promise<ChildProcess> {
-    const child = spawn(process.execPath, [server, ...args], { env: { ...environment, ...extra }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [server, ...args], {
+      cwd: folder,
+      env: { ...environment, ...extra },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     child.stdout?.pipe(output, { end: false });
     child.stderr?.pipe(output, { end: false });
     return child;
