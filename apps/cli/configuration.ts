@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { loadSettings, nearest, type Setting, SettingsError, type SettingsOf, type SettingsSchema } from '@waybill/kernel/config';
+import { linesOf } from '@waybill/kernel/secret';
 import { allSettings } from '@waybill/server/settings';
 import { CommandError } from './failure.ts';
 import type { Root } from './root.ts';
@@ -16,7 +17,7 @@ export type Origin = 'environment' | 'config.yml' | 'secrets.yml' | 'default' | 
 export type Configuration = {
   /** The command's own settings, typed. */
   cli: SettingsOf<typeof cliSettings>;
-  /** The effective value of a known setting in text form; secrets too. */
+  /** The effective value of a known setting in text form; secrets too. Of an API key that is being replaced: the one to use. */
   text(key: string): string | undefined;
   origin(key: string): Origin | undefined;
   /** True when it has a value that is not its default. */
@@ -62,7 +63,7 @@ export function loadConfiguration(root: Root, env: Environment): Configuration {
   const apiUrl = (find('API_URL')?.text ?? listenUrl).replace(/\/$/, '');
   return {
     cli,
-    text: (key) => (key === 'API_URL' ? apiUrl : find(key)?.text),
+    text: (key) => (key === 'API_URL' ? apiUrl : key === 'ADMIN_API_KEY' ? linesOf(find(key)?.text ?? '')[0] : find(key)?.text),
     origin: (key) => find(key)?.origin ?? (key === 'API_URL' ? 'computed' : undefined),
     chosen: (key) => !['default', undefined].includes(find(key)?.origin),
     apiUrl,

@@ -37,6 +37,11 @@ function readSources(values: { config?: string; set?: string[] }): SettingsSourc
   return { environment: process.env, flags, ...(values.config ? { file: { path: values.config, values: readFile(values.config) } } : {}) };
 }
 
+function tellSecretFile(log: Logger, { key, path, error }: { key: string; path: string; error?: unknown }): void {
+  if (error === undefined) log.info('secret read again', { key });
+  else log.error('secret cannot be read again, going on with the one in memory', { key, path, err: error });
+}
+
 function readFile(path: string): Record<string, unknown> {
   try {
     const values: unknown = parse(readFileSync(path, 'utf8')) ?? {};
@@ -63,8 +68,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   if (command !== 'run') throw new WaybillError('invalid', `${command} is not a command; see waybill-server --help`);
   const roles = parseRoles(names);
-  const settings = loadServerSettings(roles, sources);
-  const log = createLogger({ level: settings.LOG_LEVEL });
+  let log: Logger | undefined;
+  const settings = loadServerSettings(roles, { ...sources, onSecretFile: (event) => log && tellSecretFile(log, event) });
+  log = createLogger({ level: settings.LOG_LEVEL });
   const told = stopRequest(log);
   const running = await startProcess({ roles, settings, log });
   const reason = await told;

@@ -5,7 +5,7 @@ import type { Service, ServiceParts } from '@waybill/kernel/service';
 import type { Temporal } from '@waybill/kernel/temporal-client';
 import type { CallsDirectory } from './calls.ts';
 import { type Role, rolesOf, type ServiceName, services, servicesOf } from './roles.ts';
-import { databaseUrlOf, ownSettingsOf, poolSizeOf, type ServerSettings } from './settings.ts';
+import { databaseLoginOf, ownSettingsOf, poolSizeOf, type ServerSettings } from './settings.ts';
 
 /** A service in this process: its parts, its database, and whether it may work yet. */
 export type Module = {
@@ -33,7 +33,7 @@ export function createModules(options: {
   const modules = servicesOf(roles).map((name): Module => {
     const service: Service = services[name];
     const log = options.log.child({ service: name });
-    const database = openDatabase<unknown>({ url: databaseUrlOf(settings, name), max: poolSizeOf(settings, name), name, log });
+    const database = openDatabase<unknown>({ url: databaseLoginOf(settings, name), max: poolSizeOf(settings, name), name, log });
     const parts = service.create({
       settings: ownSettingsOf(settings, service.settings),
       log,

@@ -39,7 +39,7 @@ export async function startProcess(options: { roles: readonly Role[]; settings: 
   checkBus(roles, settings);
   const [only] = roles.length === 1 ? roles : [];
   const stopTracing = await startTracing({ settings, name: only ?? 'waybill', log });
-  const tokens = createTokens({ keys: settings.SERVICE_TOKEN_KEYS });
+  const tokens = createTokens({ keys: settings.SERVICE_TOKEN_KEYS, log });
   const ring = openSettingsKeyRing(settings, log);
   const metrics = createMetrics(
     settings.TEMPORAL_METRICS_ADDRESS ? [() => fetchText(`http://${settings.TEMPORAL_METRICS_ADDRESS}/metrics`)] : [],

@@ -1,9 +1,10 @@
 import { codecServerSettings } from '@waybill/codec-server/service';
 import { gatewaySettings } from '@waybill/gateway/service';
 import { loadSettings, SettingsError, type SettingsOf, type SettingsSchema, type SettingsSources, setting } from '@waybill/kernel/config';
+import { createLogin, type DatabaseLogin } from '@waybill/kernel/database-login';
 import { encryptionSettings } from '@waybill/kernel/encryption';
 import { databaseUrl } from '@waybill/kernel/provision';
-import { Secret } from '@waybill/kernel/secret';
+import { linesOf, Secret } from '@waybill/kernel/secret';
 import { workerSettings } from '@waybill/kernel/temporal-worker';
 import { tracingSettings } from '@waybill/kernel/tracing-start';
 import { type Role, type ServiceName, serviceNames, services, servicesOf } from './roles.ts';
@@ -73,7 +74,9 @@ const pools: Record<ServiceName, number> = { catalog: 6, inventory: 12, orders: 
 
 const databaseSettings = (name: ServiceName): SettingsSchema => ({
   [`${prefixOf(name)}_DATABASE_PASSWORD`]: setting.optional(
-    setting.secret({ description: `Password of the login of the ${name} service in PostgreSQL.` }),
+    setting.secret({
+      description: `Password of the login of the ${name} service in PostgreSQL. While it is being replaced: both, a line each; they are tried in order.`,
+    }),
   ),
   [`${prefixOf(name)}_DATABASE_URL`]: setting.optional(
     setting.secret({ description: `Whole address of the database of the ${name} service, in place of DATABASE_URL and its password.` }),
@@ -141,32 +144,42 @@ export function loadMigrationSettings(sources: SettingsSources): MigrationSettin
 
 export type MigrationSettings = SettingsOf<typeof databaseServer & typeof logging> & Readonly<Record<string, unknown>>;
 
-const secretOf = (settings: MigrationSettings, key: string): string | undefined => {
+/** What a secret holds now; while it is being rotated the old value and the new one. */
+const linesOfSecret = (settings: MigrationSettings, key: string): string[] => {
   const value = settings[key];
-  return value instanceof Secret ? value.reveal() : undefined;
+  return value instanceof Secret ? linesOf(value.reveal()) : [];
 };
 
+/** The password that a login is given: the first one. */
 export const databasePasswordOf = (settings: MigrationSettings, name: ServiceName): string | undefined =>
-  secretOf(settings, `${prefixOf(name)}_DATABASE_PASSWORD`);
+  linesOfSecret(settings, `${prefixOf(name)}_DATABASE_PASSWORD`)[0];
 
 /** True when the service's database is given as a whole address, so that somebody else provides it. */
 export const hasOwnDatabaseUrl = (settings: MigrationSettings, name: ServiceName): boolean =>
-  secretOf(settings, `${prefixOf(name)}_DATABASE_URL`) !== undefined;
+  linesOfSecret(settings, `${prefixOf(name)}_DATABASE_URL`).length > 0;
+
+/** The login of a service in its database; it follows files that hold its password. */
+export function databaseLoginOf(settings: MigrationSettings, name: ServiceName): DatabaseLogin {
+  databaseUrlsOf(settings, name); // throws now what is missing
+  return createLogin(() => databaseUrlsOf(settings, name));
+}
 
 /** The address of a service's database with the service's login. */
-export function databaseUrlOf(settings: MigrationSettings, name: ServiceName): string {
-  const own = secretOf(settings, `${prefixOf(name)}_DATABASE_URL`);
-  if (own !== undefined) return own;
-  const password = databasePasswordOf(settings, name);
+export const databaseUrlOf = (settings: MigrationSettings, name: ServiceName): string => databaseLoginOf(settings, name).url();
+
+function databaseUrlsOf(settings: MigrationSettings, name: ServiceName): string[] {
+  const own = linesOfSecret(settings, `${prefixOf(name)}_DATABASE_URL`);
+  if (own.length > 0) return own;
+  const passwords = linesOfSecret(settings, `${prefixOf(name)}_DATABASE_PASSWORD`);
   const serverUrl = settings.DATABASE_URL?.reveal();
   const problems = [
     ...(serverUrl === undefined
       ? [`DATABASE_URL is missing: the address of the PostgreSQL server (or set ${prefixOf(name)}_DATABASE_URL)`]
       : []),
-    ...(password === undefined ? [`${prefixOf(name)}_DATABASE_PASSWORD is missing: the password of the ${name} service's login`] : []),
+    ...(passwords.length === 0 ? [`${prefixOf(name)}_DATABASE_PASSWORD is missing: the password of the ${name} service's login`] : []),
   ];
-  if (serverUrl === undefined || password === undefined) throw new SettingsError(problems);
-  return databaseUrl({ serverUrl, prefix: settings.DATABASE_PREFIX, service: name, password });
+  if (serverUrl === undefined || passwords.length === 0) throw new SettingsError(problems);
+  return passwords.map((password) => databaseUrl({ serverUrl, prefix: settings.DATABASE_PREFIX, service: name, password }));
 }
 
 export const poolSizeOf = (settings: ServerSettings, name: ServiceName): number => Number(settings[`${prefixOf(name)}_DATABASE_POOL`]);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Secret } from './secret.ts';
+import { followFile } from './secret-file.ts';
 
 type Parsed<T> = { ok: true; value: T } | { ok: false; expected: string };
 
@@ -79,7 +80,7 @@ export const setting = {
         .filter((item) => item !== ''),
     }),
   }),
-  /** May also be given as `<KEY>_FILE`, the path of a file that holds it. Never a flag. */
+  /** May also be given as `<KEY>_FILE`, the path of a file that holds it, and then follows that file. Never a flag. */
   secret: (options: Common): Setting<Secret> => ({
     ...options,
     kind: 'secret',
@@ -94,6 +95,8 @@ export type SettingsSources = {
   file?: { path: string; values: Record<string, unknown> };
   environment?: Record<string, string | undefined>;
   flags?: Record<string, string | undefined>;
+  /** Told when a secret that came from a file has been read again, or could not be (`error`). */
+  onSecretFile?: (event: { key: string; path: string; error?: unknown }) => void;
 };
 
 /** Every problem found, at once. */
@@ -109,14 +112,14 @@ export class SettingsError extends Error {
   }
 }
 
-type Found = { text: string; from: string };
+type Found = { text: string; from: string; path?: string };
 
 function fromEnvironment(key: string, entry: Setting<unknown>, environment: Record<string, string | undefined>): Found | undefined {
   const text = environment[key];
   if (text !== undefined && text !== '') return { text, from: 'environment' };
   const path = entry.secret ? environment[`${key}_FILE`] : undefined;
   if (!path) return undefined;
-  return { text: readFileSync(path, 'utf8').trim(), from: `file named by ${key}_FILE` };
+  return { text: readFileSync(path, 'utf8').trim(), from: `file named by ${key}_FILE`, path };
 }
 
 function fromFile(key: string, file: SettingsSources['file']): Found | undefined {
@@ -159,7 +162,7 @@ export function loadSettings<S extends SettingsSchema>(schema: S, sources: Setti
         continue;
       }
       const parsed = entry.parse(found.text);
-      if (parsed.ok) settings[key] = parsed.value;
+      if (parsed.ok) settings[key] = found.path === undefined ? parsed.value : followSecret(key, found.path, sources);
       else
         problems.push(`${key} must be ${parsed.expected}, not ${entry.secret ? 'what was given' : `"${found.text}"`} (from ${found.from})`);
     } catch (error) {
@@ -168,6 +171,19 @@ export function loadSettings<S extends SettingsSchema>(schema: S, sources: Setti
   }
   if (problems.length > 0) throw new SettingsError(problems);
   return settings as SettingsOf<S>; // every key of the schema was parsed by its own setting above
+}
+
+/** The secret that a file holds now, also after the file has changed. */
+function followSecret(key: string, path: string, { onSecretFile }: SettingsSources): Secret {
+  const parse = (text: string): string => {
+    if (text.trim() === '') throw new Error(`${path} is empty`);
+    return text.trim();
+  };
+  const current = followFile(path, parse, {
+    changed: () => onSecretFile?.({ key, path }),
+    failed: (error) => onSecretFile?.({ key, path, error }),
+  });
+  return new Secret(() => current());
 }
 
 /** The known name that differs least, if it differs little: for "did you mean". */

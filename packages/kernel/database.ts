@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import pg from 'pg';
+import { type DatabaseLogin, fixedLogin } from './database-login.ts';
 import { WaybillError } from './errors.ts';
 import type { Logger } from './log.ts';
 import { sqlTracing } from './sql-tracing.ts';
@@ -13,8 +14,8 @@ pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
 /** A service's own database. `T` maps table names to row types. */
 export type Database<T> = {
   db: Kysely<T>;
-  /** For what needs a session of its own (LISTEN, session locks): the address with its login. */
-  url: string;
+  /** For what needs a session of its own: LISTEN, session locks. */
+  login: DatabaseLogin;
   /** Resolves when a trivial query answers; rejects with `unavailable`. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -23,9 +24,16 @@ export type Database<T> = {
 export type Tx<T> = Transaction<T>;
 
 /** Opens a pool of at most `max` connections. Opening never fails: the first query does, and so does `ping`. */
-export function openDatabase<T>(options: { url: string; max: number; name: string; log: Logger }): Database<T> {
+export function openDatabase<T>(options: { url: string | DatabaseLogin; max: number; name: string; log: Logger }): Database<T> {
+  const login = typeof options.url === 'string' ? fixedLogin(options.url) : options.url;
+  // The pool makes its clients whenever it needs one, and each takes the password of that moment.
+  class Client extends pg.Client {
+    constructor(config?: pg.ClientConfig) {
+      super({ ...config, connectionString: login.url() });
+    }
+  }
   const pool = new pg.Pool({
-    connectionString: options.url,
+    Client,
     max: options.max,
     application_name: options.name,
     connectionTimeoutMillis: 3_000,
@@ -40,10 +48,15 @@ export function openDatabase<T>(options: { url: string; max: number; name: strin
   // A connection that dies while it is checked out, between two queries of a transaction, tells only its own listeners; with
   // none it would end the process. The next query on it fails, and that is the error that counts.
   pool.on('connect', (client) => client.on('error', () => {}));
-  const db = new Kysely<T>({ dialect: new PostgresDialect({ pool }), ...sqlTracing(options.name) });
+  const db = new Kysely<T>({
+    dialect: new PostgresDialect({
+      pool: { Client, options: pool.options, connect: () => login.signIn(() => pool.connect()), end: () => pool.end() },
+    }),
+    ...sqlTracing(options.name),
+  });
   return {
     db,
-    url: options.url,
+    login,
     async ping() {
       await sql`select 1`.execute(db).catch((error: unknown) => {
         throw databaseFailure(error) ?? error;

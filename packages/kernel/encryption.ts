@@ -1,9 +1,9 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes, randomFillSync } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
 import { type SettingsOf, type SettingsSchema, setting } from './config.ts';
 import { WaybillError } from './errors.ts';
 import { type Logger, silentLogger } from './log.ts';
-import { Secret } from './secret.ts';
+import { deriveFrom, Secret } from './secret.ts';
+import { followFile } from './secret-file.ts';
 
 export const encryptionSettings = {
   ENCRYPTION_KEYS: setting.optional(
@@ -31,7 +31,6 @@ type Keys = { active: Key; byId: ReadonlyMap<string, Key> };
 
 const nonceBytes = 12;
 const tagBytes = 16;
-const checkFileEveryMs = 1_000;
 
 /** A new random key in the text form of a ring. */
 export function generateKey(id = `k${randomBytes(4).toString('hex')}`): Secret {
@@ -46,11 +45,9 @@ export function openSettingsKeyRing(settings: SettingsOf<typeof encryptionSettin
 }
 
 export function openKeyRing(source: { keys: Secret } | { file: string; log?: Logger }): KeyRing {
-  const following = 'file' in source ? followFile(source.file, source.log ?? silentLogger) : undefined;
-  const fixed = 'keys' in source ? parseRing(source.keys) : undefined;
-  const current = (force = false): Keys => fixed ?? (following as (force: boolean) => Keys)(force); // one of the two is set
+  const current: (force?: boolean) => Keys =
+    'file' in source ? followRing(source.file, source.log ?? silentLogger) : deriveFrom(source.keys, (text) => parseRing(new Secret(text)));
   const nextNonce = noncePool();
-  current();
   return {
     encrypt(plain) {
       const { active } = current();
@@ -99,32 +96,17 @@ function noncePool(): () => Uint8Array {
   };
 }
 
-/** Looks at the file at most once a second, on use and not by a timer; a file that cannot be read or parsed leaves the ring as it was. */
-function followFile(path: string, log: Logger): (force: boolean) => Keys {
-  let seen = '';
-  let checkedAt = 0;
-  let keys: Keys | undefined;
-  const read = (): Keys => {
-    const { mtimeMs, ino, size } = statSync(path);
-    const version = `${mtimeMs}/${ino}/${size}`; // a mounted secret is replaced by another inode, an edited file keeps its own
-    if (keys && version === seen) return keys;
-    const fresh = parseRing(new Secret(readFileSync(path, 'utf8')));
-    if (keys) log.info('encryption key ring read again', { keyIds: [...fresh.byId.keys()] });
-    seen = version;
-    return fresh;
-  };
-  return (force) => {
-    const now = Date.now();
-    if (keys && now - checkedAt < (force ? 50 : checkFileEveryMs)) return keys;
-    checkedAt = now;
-    try {
-      keys = read();
-    } catch (err) {
-      if (!keys) throw new WaybillError('invalid', `the key ring ${path} cannot be used: ${reason(err)}`, { cause: err });
-      log.error('encryption key ring cannot be read again, going on with the one in memory', { path, err });
-    }
-    return keys;
-  };
+function followRing(path: string, log: Logger): (force?: boolean) => Keys {
+  const parse = (text: string): Keys => parseRing(new Secret(text));
+  try {
+    const current = followFile(path, parse, {
+      changed: () => log.info('encryption key ring read again', { keyIds: [...current().byId.keys()] }),
+      failed: (err) => log.error('encryption key ring cannot be read again, going on with the one in memory', { path, err }),
+    });
+    return current;
+  } catch (err) {
+    throw new WaybillError('invalid', `the key ring ${path} cannot be used: ${reason(err)}`, { cause: err });
+  }
 }
 
 const reason = (error: unknown) => (error instanceof Error ? error.message : String(error));

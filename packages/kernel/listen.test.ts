@@ -1,5 +1,6 @@
 import { createScratchDatabase, runSql } from '@waybill/embedded/test-database';
 import { expect, onTestFinished, test } from 'vitest';
+import { fixedLogin } from './database-login.ts';
 import { startListener } from './listen.ts';
 import { silentLogger } from './log.ts';
 
@@ -8,7 +9,7 @@ test('what is notified arrives, and when the connection is lost the listener say
   const heard: string[] = [];
   let reconnects = 0;
   const listener = startListener({
-    url: scratch.url,
+    login: fixedLogin(scratch.url),
     channel: 'Odd "name"',
     onMessage: (payload) => heard.push(payload),
     onReconnect: () => reconnects++,

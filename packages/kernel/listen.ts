@@ -1,4 +1,5 @@
 import { databaseFailure } from './database.ts';
+import type { DatabaseLogin } from './database-login.ts';
 import { type Logger, limitLogger } from './log.ts';
 import { startLoops } from './loops.ts';
 import { openSession, type Session } from './session.ts';
@@ -15,7 +16,7 @@ export type Listener = { connected(): boolean; stop(): Promise<void> };
  * heard, so `onReconnect` is called each time it is back: readers then fetch afresh.
  */
 export function startListener(options: {
-  url: string;
+  login: DatabaseLogin;
   channel: string;
   onMessage(payload: string): void;
   onReconnect(): void;
@@ -27,7 +28,7 @@ export function startListener(options: {
   let wake = () => {};
 
   async function connect(): Promise<void> {
-    const opened = await openSession({ url: options.url, name: 'listener', onLost: () => wake() });
+    const opened = await openSession({ login: options.login, name: 'listener', onLost: () => wake() });
     opened.client.on('notification', ({ channel, payload }) => {
       if (channel === options.channel) options.onMessage(payload ?? '');
     });

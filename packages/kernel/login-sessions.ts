@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { jwtVerify, SignJWT } from 'jose';
 import { WaybillError } from './errors.ts';
-import type { Secret } from './secret.ts';
+import { deriveFrom, linesOf, type Secret } from './secret.ts';
 import { parseSigningKeys } from './tokens.ts';
 
 export type LoginSessions = {
@@ -20,16 +20,17 @@ export function createLoginSessions(options: {
   credential: Secret;
   lifetimeMs: number;
 }): LoginSessions {
-  const ring = parseSigningKeys(options.keys);
-  const [signing] = ring;
-  const byId = new Map(ring.map(({ id, key }) => [id, key]));
-  const subject = hash('sha256', `${options.audience} ${options.credential.reveal()}`, 'base64url').slice(0, 22);
+  const ring = deriveFrom(options.keys, parseSigningKeys);
+  const subjectOf = (credential: string) => hash('sha256', `${options.audience} ${credential}`, 'base64url').slice(0, 22);
+  // While the credential is being replaced both are good, and so is a session that was opened with either.
+  const subjects = deriveFrom(options.credential, (text) => linesOf(text).map(subjectOf));
   return {
     async open() {
       const expiresAt = new Date(Date.now() + options.lifetimeMs);
+      const { signing } = ring();
       const token = await new SignJWT()
         .setProtectedHeader({ alg: 'HS256', kid: signing.id })
-        .setSubject(subject)
+        .setSubject(subjects()[0] ?? '')
         .setAudience(options.audience)
         .setIssuedAt()
         .setExpirationTime(expiresAt)
@@ -41,12 +42,13 @@ export function createLoginSessions(options: {
         const { payload } = await jwtVerify(
           token,
           ({ kid }) => {
-            const key = byId.get(kid ?? '');
+            const key = ring().byId.get(kid ?? '');
             if (!key) throw new Error(`no key ${kid}`);
             return key;
           },
-          { audience: options.audience, subject, algorithms: ['HS256'], requiredClaims: ['exp'] },
+          { audience: options.audience, algorithms: ['HS256'], requiredClaims: ['exp'] },
         );
+        if (!subjects().includes(payload.sub ?? '')) throw new Error('opened with a credential that has been replaced');
         return { expiresAt: new Date((payload.exp ?? 0) * 1_000) };
       } catch (cause) {
         throw new WaybillError('unauthenticated', 'the session has ended: log in again', { cause });

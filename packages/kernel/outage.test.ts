@@ -60,7 +60,7 @@ test('PostgreSQL is killed again and again and comes back: every event is signal
   const heard = new Set<string>();
   let reconnects = 0;
   const listener = startListener({
-    url: server.url,
+    login: database.login,
     channel: eventsChannel,
     onMessage: (payload) => {
       for (const id of payload.split(',')) heard.add(id);

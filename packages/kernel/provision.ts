@@ -46,8 +46,8 @@ async function provision(client: pg.Client, name: string, password: string, log:
   const quoted = client.escapeIdentifier(name);
   const exists = async (text: string) => (await client.query(text, [name])).rows.length > 0;
   if (!(await exists('select from pg_roles where rolname = $1'))) await client.query(`create role ${quoted}`);
-  // Only the verifier travels, so no log of statements ever holds the password.
-  await client.query(`alter role ${quoted} with login password ${client.escapeLiteral(scramVerifier(password))}`);
+  await client.query(`alter role ${quoted} with login`);
+  await setPassword(client, name, password);
   if (!(await exists('select from pg_database where datname = $1'))) {
     // An administrator that is no superuser (managed services) may give away a database only to a role it belongs to.
     await client.query(`grant ${quoted} to current_user`);
@@ -55,6 +55,28 @@ async function provision(client: pg.Client, name: string, password: string, log:
     log.info('database created', { database: name });
   }
   await client.query(`revoke connect, temporary on database ${quoted} from public`);
+}
+
+// Only the verifier travels, so no log of statements ever holds the password.
+async function setPassword(client: pg.Client, login: string, password: string): Promise<void> {
+  await client.query(`alter role ${client.escapeIdentifier(login)} password ${client.escapeLiteral(scramVerifier(password))}`);
+}
+
+/**
+ * Gives an existing login another password. Connections that are open stay; whoever opens new ones must know the new password by
+ * now, beside the old one (see docs/adr/0010).
+ */
+export async function setLoginPassword(options: { adminUrl: string; login: string; password: string }): Promise<void> {
+  const client = new pg.Client({ connectionString: options.adminUrl, connectionTimeoutMillis: 5_000, application_name: 'rotate' });
+  client.on('error', () => {}); // told by the statement that was running
+  try {
+    await client.connect();
+    await setPassword(client, options.login, options.password);
+  } catch (error) {
+    throw databaseFailure(error) ?? error;
+  } finally {
+    await client.end().catch(() => {});
+  }
 }
 
 /** What PostgreSQL stores for a SCRAM-SHA-256 password (RFC 5802). */

@@ -1,3 +1,4 @@
+import type { DatabaseLogin } from './database-login.ts';
 import { eventsChannel } from './listen.ts';
 import { createRelayStore, type RelayStore } from './relay-store.ts';
 import { openSession, type Session } from './session.ts';
@@ -12,7 +13,7 @@ export type Leadership = {
 const standbyMs = 500;
 
 /** One active relay a service, by a session lock: the death of its process or connection lets another take over. */
-export function createLeadership(options: { service: string; url: string; changed(leads: boolean): void }): Leadership {
+export function createLeadership(options: { service: string; login: DatabaseLogin; changed(leads: boolean): void }): Leadership {
   let session: Session | undefined;
   let store: RelayStore | undefined;
   let leads = false;
@@ -35,7 +36,7 @@ export function createLeadership(options: { service: string; url: string; change
     if (leads || Date.now() - askedAt < standbyMs) return;
     askedAt = Date.now();
     if (!session || !store) {
-      session = await openSession({ url: options.url, name: `relay ${options.service}` });
+      session = await openSession({ login: options.login, name: `relay ${options.service}` });
       store = createRelayStore(session, { service: options.service, channel: eventsChannel });
     }
     leads = await store.lead();

@@ -44,7 +44,7 @@ export function startRelay<T>(options: RelayOptions<T>): Running {
   const metrics = createRelayMetrics(options.meter, service);
   const leadership = createLeadership({
     service,
-    url: options.database.url,
+    login: options.database.login,
     changed(leads) {
       metrics.leads(leads);
       log.info(leads ? 'relay leads' : 'relay no longer leads');

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import type { DatabaseLogin } from './database-login.ts';
 
 /** One connection to PostgreSQL outside any pool, for what belongs to a session: LISTEN and session locks. */
 export type Session = {
@@ -10,7 +11,10 @@ export type Session = {
 };
 
 /** Opens a session whose loss is noticed on both sides: here by a time-out, there by keep-alives, after which its locks are free. */
-export async function openSession(options: { url: string; name: string; onLost?: () => void }): Promise<Session> {
+export const openSession = (options: { login: DatabaseLogin; name: string; onLost?: () => void }): Promise<Session> =>
+  options.login.signIn(() => open({ ...options, url: options.login.url() }));
+
+async function open(options: { url: string; name: string; onLost?: () => void }): Promise<Session> {
   const client = new pg.Client({
     connectionString: options.url,
     application_name: options.name,

@@ -2,7 +2,8 @@ import { createSecretKey, type KeyObject } from 'node:crypto';
 import { type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { WaybillError } from './errors.ts';
-import type { Secret } from './secret.ts';
+import type { Logger } from './log.ts';
+import { deriveFrom, type Secret } from './secret.ts';
 
 /** Who calls, and what they may do. The permission `*` stands for all. */
 export type Principal = { id: string; roles: readonly string[]; permissions: readonly string[] };
@@ -19,38 +20,38 @@ export type Tokens = {
 const lifetimeSeconds = 60;
 const clockToleranceSeconds = 10;
 
-export type SigningKey = { id: string; key: KeyObject };
+type SigningKey = { id: string; key: KeyObject };
+export type SigningRing = { signing: SigningKey; byId: ReadonlyMap<string, KeyObject> };
 
 /** Text form of the ring: `id:base64key[,id:base64key…]`; keys have at least 32 bytes. */
-export function parseSigningKeys(keys: Secret): [SigningKey, ...SigningKey[]] {
-  const ring = keys
-    .reveal()
-    .split(',')
-    .map((entry) => {
-      const [id, text] = entry.trim().split(':');
-      const bytes = Buffer.from(text ?? '', 'base64');
-      if (!id || bytes.length < 32)
-        throw new WaybillError(
-          'invalid',
-          'SERVICE_TOKEN_KEYS must be a list of id:key pairs, each key at least 32 random bytes in base64, separated by commas',
-        );
-      return { id, key: createSecretKey(bytes) };
-    });
-  return ring as [SigningKey, ...SigningKey[]]; // split() gives at least one entry, and an empty one threw
+export function parseSigningKeys(keys: string): SigningRing {
+  const ring = keys.split(',').map((entry) => {
+    const [id, text] = entry.trim().split(':');
+    const bytes = Buffer.from(text ?? '', 'base64');
+    if (!id || bytes.length < 32)
+      throw new WaybillError(
+        'invalid',
+        'SERVICE_TOKEN_KEYS must be a list of id:key pairs, each key at least 32 random bytes in base64, separated by commas',
+      );
+    return { id, key: createSecretKey(bytes) };
+  });
+  const [signing] = ring as [SigningKey, ...SigningKey[]]; // split() gives at least one entry, and an empty one threw
+  return { signing, byId: new Map(ring.map(({ id, key }) => [id, key])) };
 }
 
 /** Short-lived signed tokens between our own processes. The first key signs, all verify, so keys rotate without a pause. */
-export function createTokens(options: { keys: Secret }): Tokens {
-  const ring = parseSigningKeys(options.keys);
-  const [signing] = ring;
-  const byId = new Map(ring.map(({ id, key }) => [id, key]));
+export function createTokens(options: { keys: Secret; log?: Logger }): Tokens {
+  const ring = deriveFrom(options.keys, parseSigningKeys, (err) =>
+    options.log?.error('service token keys cannot be used, going on with those in memory', { err }),
+  );
   // A token is minted once per half of its life, and its signature is checked once.
   const minted = new LRUCache<string, Promise<string>>({ max: 1_000, ttl: (lifetimeSeconds / 2) * 1_000 });
   const services = new LRUCache<string, { service: string }>({ max: 1_000 });
   const callers = new LRUCache<string, Principal>({ max: 5_000 });
 
   function mint(audience: string, subject: string, claims: JWTPayload): Promise<string> {
-    const name = `${audience} ${subject} ${JSON.stringify(claims)}`;
+    const { signing } = ring();
+    const name = `${signing.id} ${audience} ${subject} ${JSON.stringify(claims)}`;
     const known = minted.get(name);
     if (known) return known;
     const token = new SignJWT(claims)
@@ -76,7 +77,7 @@ export function createTokens(options: { keys: Secret }): Tokens {
       const { payload } = await jwtVerify(
         token,
         ({ kid }) => {
-          const key = byId.get(kid ?? '');
+          const key = ring().byId.get(kid ?? '');
           if (!key) throw new Error(`no key ${kid}`);
           return key;
         },

@@ -1,6 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { WaybillError } from '@waybill/kernel/errors';
 import { createLoginSessions } from '@waybill/kernel/login-sessions';
+import { deriveFrom, linesOf } from '@waybill/kernel/secret';
 import { bearerOf, type Principal } from '@waybill/kernel/tokens';
 import type { FastifyRequest } from 'fastify';
 import { createAttempts } from './attempts.ts';
@@ -22,7 +23,7 @@ export type Access = {
 const cookieName = 'waybill_codec';
 
 export function createAccess(settings: CodecServerSettings): Access {
-  const expected = digest(settings.ADMIN_API_KEY.reveal());
+  const expected = deriveFrom(settings.ADMIN_API_KEY, (text) => linesOf(text).map(digest));
   const sessions = createLoginSessions({
     keys: settings.SERVICE_TOKEN_KEYS,
     audience: 'waybill:codec-server',
@@ -35,7 +36,8 @@ export function createAccess(settings: CodecServerSettings): Access {
 
   const requireKey = (request: FastifyRequest, key: string): void => {
     attempts.require(request.ip);
-    if (timingSafeEqual(digest(key), expected)) return;
+    const given = digest(key);
+    if (expected().some((known) => timingSafeEqual(known, given))) return;
     attempts.failed(request.ip);
     throw new WaybillError('unauthenticated', 'this key is not known');
   };

@@ -1,16 +1,18 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { WaybillError } from '@waybill/kernel/errors';
-import type { Secret } from '@waybill/kernel/secret';
+import { deriveFrom, linesOf, type Secret } from '@waybill/kernel/secret';
 import { bearerOf, type Principal } from '@waybill/kernel/tokens';
 import type { FastifyRequest } from 'fastify';
 
 const admin: Principal = { id: 'key_admin', roles: ['admin'], permissions: ['*'] };
 
-/** Knows one key. Digests are compared, in constant time, so that neither length nor content of the key shows in the timing. */
+/** Knows one key, and for the time of its replacement two, a line each. Digests are compared, in constant time, so that neither length nor content of the key shows in the timing. */
 export function createAuthentication(options: { adminKey: Secret }): (request: FastifyRequest) => Principal {
-  const expected = hash('sha256', options.adminKey.reveal(), 'buffer');
+  const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
+  const expected = deriveFrom(options.adminKey, (text) => linesOf(text).map(digest));
   return ({ headers }) => {
-    if (timingSafeEqual(hash('sha256', bearerOf(headers.authorization), 'buffer'), expected)) return admin;
+    const given = digest(bearerOf(headers.authorization));
+    if (expected().some((known) => timingSafeEqual(known, given))) return admin;
     throw new WaybillError('unauthenticated', 'this key is not known');
   };
 }

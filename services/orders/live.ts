@@ -1,8 +1,9 @@
+import type { DatabaseLogin } from '@waybill/kernel/database-login';
 import { startListener } from '@waybill/kernel/listen';
 import type { Logger } from '@waybill/kernel/log';
 
 /** Tells who watches an order that it has changed. The relay notifies per batch; a lost connection wakes everyone to look again. */
-export function createLive(options: { url: string; log: Logger }) {
+export function createLive(options: { login: DatabaseLogin; log: Logger }) {
   const watchers = new Map<string, Set<() => void>>();
   const wakeAll = () => {
     for (const set of watchers.values()) for (const wake of set) wake();
@@ -43,7 +44,7 @@ export function createLive(options: { url: string; log: Logger }) {
 
     start(): () => Promise<void> {
       const listener = startListener({
-        url: options.url,
+        login: options.login,
         channel: 'waybill_events',
         onMessage(payload) {
           for (const id of payload.split(',')) for (const wake of watchers.get(id) ?? []) wake();

@@ -44,7 +44,7 @@ export const orders = defineService<typeof ordersSettings, OrdersTables>({
     const starter = createStarter({ db, temporal, waits: waitsOf(settings), startLimit: settings.ORDER_START_LIMIT, metrics, log });
     const commands = createCommands({ db, temporal, starter });
     const accept = createAcceptance({ db, catalog: calls(catalogCalls), starter, metrics, wakeRelay });
-    const live = createLive({ url: database.url, log });
+    const live = createLive({ login: database.login, log });
     const activities = {
       async saveOrder(change: OrderChange): Promise<SavedOrder> {
         const { written, ...saved } = await projectOrder(db, change);

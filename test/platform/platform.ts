@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seedCatalog } from '@waybill/catalog/seed';
@@ -50,6 +50,8 @@ export type PlatformOptions = {
   temporalInMemory?: boolean;
   /** The key ring, in a file that a test can change, in place of the fixed one. */
   keyRingFile?: string;
+  /** Passwords, token keys and the API key are in files, as Kubernetes mounts them: see `changeSecret`. */
+  secretFiles?: boolean;
   /** The roles of each process, in place of what the mode says. */
   processes?: readonly (readonly string[])[];
   /** What Node runs in place of the sources, such as a production build. */
@@ -83,6 +85,7 @@ async function open(
     durable = false,
     processes,
     keyRingFile,
+    secretFiles = false,
     temporalInMemory = false,
     server = join(repository, 'apps/server/main.ts'),
   }: PlatformOptions,
@@ -153,6 +156,25 @@ async function open(
     ...settings,
   };
 
+  const secrets = join(folder, 'secrets');
+  const secretKeys = [...Object.keys(passwords), 'ADMIN_API_KEY', 'SERVICE_TOKEN_KEYS'];
+  const held: Record<string, string> = {};
+  /** Replaces a mounted secret as the kubelet does: a new folder, to which one link is turned in one step. */
+  async function changeSecret(name: string, text: string): Promise<void> {
+    held[name] = text;
+    const fresh = `..${randomUUID()}`;
+    await mkdir(join(secrets, fresh), { recursive: true });
+    for (const [key, value] of Object.entries(held)) await writeFile(join(secrets, fresh, key), value);
+    await symlink(fresh, join(secrets, '..new'));
+    await rename(join(secrets, '..new'), join(secrets, '..data'));
+  }
+  if (secretFiles)
+    for (const name of secretKeys) {
+      await changeSecret(name, environment[name] ?? '');
+      await symlink(join('..data', name), join(secrets, name));
+      delete environment[name];
+      environment[`${name}_FILE`] = join(secrets, name);
+    }
   if (keyRingFile !== undefined) await writeFile(join(folder, 'keys'), keyRingFile);
   const output = createWriteStream(join(folder, 'server.log'), { flags: 'a' });
   const running = new Map<string, ChildProcess>();
@@ -288,6 +310,10 @@ async function open(
     },
 
     adminUrl: serverUrl,
+    changeSecret,
+    secret: (name: string) => held[name] ?? '',
+    login: (name: ServiceName) => `${prefix}_${name}`,
+    url: addressOf('gateway'),
     databaseUrl,
 
     openTemporal,
