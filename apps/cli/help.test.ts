@@ -25,6 +25,7 @@ describe('help', () => {
         do                    single pieces of work on the databases
         orders                place, find, follow and cancel orders through the API
         config                read and change the configuration
+        images                the container image of this checkout
         doctor                say what is missing on this machine, and how to get it
         completion <shell>    print what makes the Tab key complete this command
         help [command]        display help for command

@@ -3,6 +3,7 @@ import { addCompletion } from './commands/completion.ts';
 import { addConfig } from './commands/config.ts';
 import { addDo } from './commands/do.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addImages } from './commands/images.ts';
 import { addLocal } from './commands/local.ts';
 import { addOrders } from './commands/orders.ts';
 import type { Act, Context } from './context.ts';
@@ -39,6 +40,7 @@ export function createProgram(io: Io, finish: (code: number) => void): Command {
   addDo(program, act);
   addOrders(program, act);
   addConfig(program, act);
+  addImages(program, act);
   addDoctor(program, act);
   addCompletion(program, act);
   program.addHelpText(

@@ -20,4 +20,9 @@ export const cliSettings = {
   }),
   LOCAL_START_TIMEOUT: setting.duration({ description: 'How long a start waits for the server to become ready.', default: '90s' }),
   LOCAL_STOP_TIMEOUT: setting.duration({ description: 'How long a stop waits for each process before it is killed.', default: '20s' }),
+  IMAGE_REPOSITORY: setting.text({
+    description: 'Name of the container image without its tag: where "images push" puts it.',
+    default: 'waybill/waybill',
+  }),
+  IMAGE_PLATFORMS: setting.list({ description: 'Platforms that "images push" builds for.', default: 'linux/amd64,linux/arm64' }),
 };
