@@ -125,7 +125,7 @@ spec:
 - name: PORT
   value: '3001'
 {{- end }}
-{{- if ne .component.deploymentVersioning.behavior "off" }}
+{{- if ne .component.deploymentVersioning.behavior "none" }}
 - name: TEMPORAL_VERSIONING
   value: {{ .component.deploymentVersioning.behavior }}
 - name: TEMPORAL_WORKER_BUILD_ID

@@ -1,0 +1,135 @@
+import { allRoles } from '@waybill/server/roles';
+import { describe, expect, it } from 'vitest';
+import {
+  compactPods,
+  components,
+  connectionsAtMost,
+  connectionsAtRest,
+  entrance,
+  kafka,
+  maxConnections,
+  migration,
+  monitoring,
+  type PodBudget,
+  packOnto,
+  platform,
+  reservedConnections,
+  smallNodeMi,
+  smallNodes,
+  temporalConnections,
+  totalConnections,
+} from './budgets.ts';
+import { render, renderAll, topologies } from './testing/render.ts';
+import { type Container, nameOf, type Pod, podsOf } from './testing/workloads.ts';
+
+const mi = (text: string): number => {
+  const match = /^(\d+)(Mi|Gi)$/.exec(text);
+  if (!match) throw new Error(`${text} is not a size in Mi or Gi`);
+  return Number(match[1]) * (match[2] === 'Gi' ? 1_024 : 1);
+};
+const milli = (text: string | number): number => (String(text).endsWith('m') ? Number.parseInt(String(text), 10) : Number(text) * 1_000);
+
+/** What the containers of a pod ask for together. */
+function askedFor({ spec }: Pod): PodBudget & { limitMi: number } {
+  const all: Container[] = spec.containers;
+  const sum = (of: (container: Container) => number) => all.reduce((total, container) => total + of(container), 0);
+  return {
+    memoryMi: sum(({ resources }) => mi(resources.requests.memory)),
+    cpuMilli: sum(({ resources }) => milli(resources.requests.cpu)),
+    limitMi: sum(({ resources }) => mi(resources.limits.memory)),
+  };
+}
+
+const componentOf = ({ labels }: Pod): string => labels['app.kubernetes.io/component'] ?? '';
+const lasting = (pods: readonly Pod[]): Pod[] => pods.filter(({ owner }) => owner.kind !== 'Job');
+const setting = (pod: Pod, key: string): string | undefined =>
+  pod.spec.containers[0].env.find(({ name }: { name: string }) => name === key)?.value;
+const relation = ({ memoryMi, cpuMilli }: PodBudget) => ({ memoryMi, cpuMilli, limitMi: memoryMi });
+
+describe.each(topologies)('the budget of topology %s', (topology) => {
+  it('is what the pods of the chart waybill ask for, with limits of memory that equal the requests', async () => {
+    const objects = await render({ chart: 'waybill', topology });
+    const asked = Object.fromEntries(lasting(podsOf(objects)).map((pod) => [componentOf(pod), askedFor(pod)]));
+    expect(asked).toEqual(Object.fromEntries(Object.entries(components[topology]).map(([name, budget]) => [name, relation(budget)])));
+  });
+
+  it('counts the replicas, the scaling and the surge that the chart renders', async () => {
+    const objects = await render({ chart: 'waybill', topology });
+    for (const { metadata, spec } of objects.filter(({ kind }) => kind === 'Deployment')) {
+      const budget = components[topology][metadata.name];
+      const scaler = objects.find(({ kind, metadata: { name } }) => kind === 'HorizontalPodAutoscaler' && name === metadata.name);
+      const [least, most] = scaler ? [scaler.spec.minReplicas, scaler.spec.maxReplicas] : [spec.replicas, spec.replicas];
+      expect({ name: metadata.name, least, most, surge: spec.strategy.rollingUpdate.maxSurge }).toEqual({
+        name: metadata.name,
+        least: budget?.replicas,
+        most: budget?.most,
+        surge: budget?.surge,
+      });
+    }
+  });
+
+  it('counts the pools that pods are told to keep, and every role that has a database', async () => {
+    const objects = await render({ chart: 'waybill', topology });
+    for (const pod of lasting(podsOf(objects))) {
+      const budget = components[topology][componentOf(pod)];
+      const roles: string[] = pod.spec.containers[0].args.slice(1);
+      const services = new Set(roles.filter((role) => /-(api|worker)$/.test(role)).map((role) => role.replace(/-(api|worker)$/, '')));
+      const pools = Object.fromEntries(
+        [...services].map((service) => [service, Number(setting(pod, `${service.toUpperCase()}_DATABASE_POOL`))]),
+      );
+      expect(pools, nameOf(pod)).toEqual(budget?.pools);
+      const sessions = roles.filter((role) => role.endsWith('-worker')).length + (roles.includes('orders-api') ? 1 : 0);
+      expect(budget?.sessions, nameOf(pod)).toBe(sessions);
+    }
+  });
+
+  it('runs every role exactly once', async () => {
+    const objects = await render({ chart: 'waybill', topology });
+    const roles = lasting(podsOf(objects)).flatMap((pod) => pod.spec.containers[0].args.slice(1) as string[]);
+    expect(roles.toSorted()).toEqual(allRoles.toSorted());
+  });
+
+  it('fits the connections of PostgreSQL when all of prod is scaled up beside staging', async () => {
+    const staging = totalConnections(connectionsAtRest(topology));
+    const needed = totalConnections(connectionsAtMost(topology)) + staging + temporalConnections + reservedConnections;
+    expect(needed).toBeLessThanOrEqual(maxConnections[topology]);
+    const server = podsOf(await render({ chart: 'platform', topology })).find((pod) => componentOf(pod) === 'postgresql');
+    expect(JSON.stringify(server?.spec.containers[0].args)).toContain(`max_connections=${maxConnections[topology]}`);
+  });
+});
+
+describe('a compact installation', () => {
+  it('fits three nodes of 450 MiB, and the packed pods stay under their ceilings', () => {
+    expect(packOnto(compactPods(), smallNodes, smallNodeMi)).toBeDefined();
+    expect(components.compact['api']?.memoryMi).toBeLessThanOrEqual(176);
+    expect(components.compact['worker']?.memoryMi).toBeLessThanOrEqual(288);
+  });
+
+  it('leaves room for the migration while everything runs', () => {
+    expect(packOnto({ ...compactPods(), migrate: migration.memoryMi }, smallNodes, smallNodeMi)).toBeDefined();
+  });
+
+  it('has no other pods than those of the tables', async () => {
+    const objects = await renderAll({ topology: 'compact', set: { 'entrance.type': 'caddy', 'entrance.host': 'shop.example.com' } });
+    const asked = Object.fromEntries(lasting(podsOf(objects)).map((pod) => [componentOf(pod), askedFor(pod)]));
+    const budgets = { ...platform, ...monitoring, ...components.compact, caddy: entrance };
+    expect(asked).toEqual(Object.fromEntries(Object.entries(budgets).map(([name, budget]) => [name, relation(budget)])));
+  });
+
+  it('gives the migration what its table says', async () => {
+    const job = podsOf(await render({ chart: 'waybill' })).find(({ owner }) => owner.kind === 'Job');
+    expect(job && askedFor(job)).toEqual(migration);
+  });
+});
+
+it('gives Kafka what its table says in topology services', async () => {
+  const broker = podsOf(await render({ chart: 'platform', topology: 'services' })).find((pod) => componentOf(pod) === 'kafka');
+  expect(broker && askedFor(broker)).toEqual(relation(kafka));
+});
+
+describe('packing', () => {
+  it('puts the largest first, and says when one finds no room', () => {
+    expect(packOnto({ a: 1, b: 3, c: 2 }, 2, 3)).toEqual([['b'], ['c', 'a']]);
+    expect(packOnto({ a: 2, b: 2, c: 2 }, 2, 3)).toBeUndefined();
+  });
+});

@@ -1,0 +1,133 @@
+// What an installation may use: memory and processor time of every pod, and connections to PostgreSQL. The charts ask for exactly
+// this; a test compares them with what they render. Memory comes from measurement under load, with the limit enforced.
+
+export type Topology = 'compact' | 'services';
+
+/** What one pod asks for. Its limit of memory is the same figure. */
+export type PodBudget = { memoryMi: number; cpuMilli: number };
+
+export type ComponentBudget = PodBudget & {
+  /** How many pods there are when nothing is scaled, and at most. */
+  replicas: number;
+  most: number;
+  /** Pods more than that while one version replaces another, and of an earlier build whose orders still run. */
+  surge: number;
+  earlier?: number;
+  /** Connections that each pod keeps to the databases of these services, at most. */
+  pools: Readonly<Record<string, number>>;
+  /** Connections beside the pools: the relay of each worker role leads by one, the orders API listens on one. */
+  sessions: number;
+};
+
+const component = (
+  memoryMi: number,
+  cpuMilli: number,
+  pools: ComponentBudget['pools'],
+  more: Partial<Omit<ComponentBudget, 'memoryMi' | 'cpuMilli' | 'pools'>> = {},
+): ComponentBudget => ({ replicas: 1, most: more.replicas ?? 1, surge: 1, sessions: 0, ...more, memoryMi, cpuMilli, pools });
+
+const packed = { catalog: 2, inventory: 2, orders: 4, billing: 2, shipping: 2 };
+const api = { replicas: 3, most: 6 };
+const worker = { replicas: 2, most: 4, sessions: 1 };
+const codecServer = component(80, 10, {});
+
+/** The components of the chart waybill. */
+export const components: Readonly<Record<Topology, Readonly<Record<string, ComponentBudget>>>> = {
+  compact: {
+    api: component(176, 100, packed, { sessions: 1 }),
+    worker: component(288, 200, packed, { sessions: 5, surge: 0 }),
+    'codec-server': codecServer,
+  },
+  services: {
+    gateway: component(96, 100, {}, api),
+    'catalog-api': component(96, 100, { catalog: 4 }, api),
+    'catalog-worker': component(96, 100, { catalog: 2 }, { sessions: 1 }),
+    'inventory-api': component(96, 100, { inventory: 5 }, api),
+    'inventory-worker': component(192, 100, { inventory: 6 }, worker),
+    'orders-api': component(128, 100, { orders: 10 }, { ...api, sessions: 1 }),
+    'orders-worker': component(256, 200, { orders: 10 }, { ...worker, earlier: 1 }),
+    'billing-api': component(96, 100, { billing: 5 }, api),
+    'billing-worker': component(192, 100, { billing: 6 }, worker),
+    'shipping-api': component(96, 100, { shipping: 4 }, api),
+    'shipping-worker': component(192, 100, { shipping: 4 }, worker),
+    'codec-server': codecServer,
+  },
+};
+
+/** The bundled entrance. A cluster's own controller is no pod of ours. */
+export const entrance: PodBudget = { memoryMi: 48, cpuMilli: 10 };
+
+/** What the migration Job asks for while it runs; it may use more (its limit) where there is more. */
+export const migration: PodBudget & { limitMi: number } = { memoryMi: 32, limitMi: 128, cpuMilli: 10 };
+
+/** The chart platform, small profile. */
+export const platform: Readonly<Record<string, PodBudget>> = {
+  postgresql: { memoryMi: 192, cpuMilli: 100 },
+  temporal: { memoryMi: 256, cpuMilli: 200 },
+  'temporal-ui': { memoryMi: 48, cpuMilli: 10 },
+  valkey: { memoryMi: 32, cpuMilli: 20 },
+};
+
+/** Added by topology services. */
+export const kafka: PodBudget = { memoryMi: 224, cpuMilli: 100 };
+
+/** The chart monitoring, without Grafana, which a small cluster leaves out. */
+export const monitoring: Readonly<Record<string, PodBudget>> = {
+  'otel-collector': { memoryMi: 64, cpuMilli: 20 },
+  prometheus: { memoryMi: 128, cpuMilli: 50 },
+};
+
+/** Memory that a Raspberry Pi of 906 MB has for our pods, after its system, its Kubernetes and what keeps it from evicting. */
+export const smallNodeMi = 450;
+export const smallNodes = 3;
+
+/** Every pod of a compact installation, by name. */
+export const compactPods = (): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries({ ...platform, ...monitoring, ...components.compact, caddy: entrance }).map(([name, { memoryMi }]) => [name, memoryMi]),
+  );
+
+/** Puts pods on nodes, the largest first, each on the first that has room. Undefined when one finds no room. */
+export function packOnto(pods: Readonly<Record<string, number>>, nodes: number, nodeMi: number): string[][] | undefined {
+  const bins = Array.from({ length: nodes }, () => ({ left: nodeMi, names: [] as string[] }));
+  for (const [name, memoryMi] of Object.entries(pods).toSorted(([, a], [, b]) => b - a)) {
+    const bin = bins.find(({ left }) => left >= memoryMi);
+    if (!bin) return undefined;
+    bin.left -= memoryMi;
+    bin.names.push(name);
+  }
+  return bins.map(({ names }) => names);
+}
+
+export type ConnectionShare = { holder: string; connections: number };
+
+/** Temporal's server keeps pools for each of its four roles and both of its databases. */
+export const temporalConnections = 4 * (6 + 2);
+
+/** What PostgreSQL keeps for its superuser: people and backups use these. */
+export const reservedConnections = 3;
+
+/** max_connections of the bundled PostgreSQL: room for prod and staging beside each other. */
+export const maxConnections: Readonly<Record<Topology, number>> = { compact: 130, services: 600 };
+
+/** Connections of one environment when every component runs as often as it may while a new version replaces it. */
+export const connectionsAtMost = (topology: Topology): ConnectionShare[] => [
+  ...Object.entries(components[topology]).map(([holder, { most, surge, earlier = 0, pools, sessions }]) => ({
+    holder,
+    connections: (most + surge + earlier) * (sum(Object.values(pools)) + sessions),
+  })),
+  { holder: 'migrate', connections: 1 },
+];
+
+/** The same for an environment where nothing is scaled, such as staging. */
+export const connectionsAtRest = (topology: Topology): ConnectionShare[] => [
+  ...Object.entries(components[topology]).map(([holder, { surge, pools, sessions }]) => ({
+    holder,
+    connections: (1 + surge) * (sum(Object.values(pools)) + sessions),
+  })),
+  { holder: 'migrate', connections: 1 },
+];
+
+export const totalConnections = (shares: readonly ConnectionShare[]): number => sum(shares.map(({ connections }) => connections));
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
