@@ -1,3 +1,4 @@
+import type { Meter } from '@opentelemetry/api';
 import { withBreaker } from '@waybill/kernel/breaker';
 import type { Calls, CallsDefinition } from '@waybill/kernel/calls';
 import type { Logger } from '@waybill/kernel/log';
@@ -26,6 +27,7 @@ export function createCallsDirectory(options: {
   local: readonly ServiceName[];
   settings: ServerSettings;
   tokens: () => Tokens;
+  meter: Meter;
   log: Logger;
 }): CallsDirectory {
   const offers = new Map<string, Calls>();
@@ -58,7 +60,7 @@ export function createCallsDirectory(options: {
             token: () => options.tokens().mintService(from),
             timeoutMs: options.settings.CALL_TIMEOUT,
           });
-      return withBreaker(calls, { name, log: options.log, slowMs: nearTimeoutMs });
+      return withBreaker(calls, { name, log: options.log, measure: { meter: options.meter, caller: from }, slowMs: nearTimeoutMs });
     },
     offer(service, calls) {
       offers.set(service, calls);

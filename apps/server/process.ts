@@ -7,6 +7,8 @@ import { WaybillError } from '@waybill/kernel/errors';
 import { closeHttp } from '@waybill/kernel/http';
 import type { Logger } from '@waybill/kernel/log';
 import { createMetrics } from '@waybill/kernel/metrics';
+import { observePool } from '@waybill/kernel/postgres-metrics';
+import { observeBuild } from '@waybill/kernel/process-metrics';
 import { createReadiness } from '@waybill/kernel/readiness';
 import { createTemporal } from '@waybill/kernel/temporal-client';
 import { createTokens } from '@waybill/kernel/tokens';
@@ -16,6 +18,7 @@ import { createCallsDirectory } from './calls.ts';
 import { awaitSchema, readinessChecks } from './dependencies.ts';
 import { openGateway, openInternal } from './listeners.ts';
 import { createModules } from './modules.ts';
+import manifest from './package.json' with { type: 'json' };
 import { type Role, servicesOf } from './roles.ts';
 import type { ServerSettings } from './settings.ts';
 import { checkBus, createWorkers, type Workers } from './workers.ts';
@@ -45,7 +48,7 @@ export async function startProcess(options: { roles: readonly Role[]; settings: 
     settings.TEMPORAL_METRICS_ADDRESS ? [() => fetchText(`http://${settings.TEMPORAL_METRICS_ADDRESS}/metrics`)] : [],
   );
   const temporal = createTemporal({ settings, ring });
-  const calls = createCallsDirectory({ local: servicesOf(roles), settings, tokens: () => tokens, log });
+  const calls = createCallsDirectory({ local: servicesOf(roles), settings, tokens: () => tokens, meter: metrics.meter, log });
   let workers: Workers | undefined;
   const modules = createModules({
     roles,
@@ -60,6 +63,8 @@ export async function startProcess(options: { roles: readonly Role[]; settings: 
     readinessChecks({ modules, temporal, brokers: settings.KAFKA_BROKERS, workersState: () => workers?.waitingFor() }),
     { log },
   );
+  observeBuild(metrics.meter, { version: manifest.version, roles });
+  observePool(metrics.meter, modules);
   const stopping = new AbortController();
   const listeners: FastifyInstance[] = [];
   const stops: (() => Promise<void>)[] = [];
@@ -109,7 +114,9 @@ export async function startProcess(options: { roles: readonly Role[]; settings: 
     const urls: { url?: string; internalUrl?: string; codecUrl?: string } = {};
     if (withGateway) urls.url = await open(await openGateway({ ...shared, roles, document: await readDocument() }), settings.PORT);
     else if (modules.length > 0) urls.url = await open(await openInternal(shared), settings.PORT);
-    if (withGateway && settings.INTERNAL_PORT > 0) urls.internalUrl = await open(await openInternal(shared), settings.INTERNAL_PORT);
+    // The codec server alone has nothing internal but its health and metrics.
+    if ((withGateway || modules.length === 0) && settings.INTERNAL_PORT > 0)
+      urls.internalUrl = await open(await openInternal(shared), settings.INTERNAL_PORT);
     if (roles.includes('codec-server')) {
       const own = settings as ServerSettings & CodecServerSettings; // loaded because of the role
       urls.codecUrl = await open(await createCodecServer({ settings: own, log, meter: metrics.meter, ring }), own.CODEC_PORT);

@@ -38,7 +38,7 @@ const processSettings = {
   }),
   INTERNAL_PORT: setting.port({
     description:
-      'In a process with the gateway: port of one more listener, where other processes reach the services of this one. 0 is off.',
+      'In a process with the gateway or with the codec server alone: port of one more listener, where other processes reach the services of this one, and its metrics. 0 is off.',
     default: '0',
   }),
   SERVICE_TOKEN_KEYS: setting.secret({

@@ -7,6 +7,7 @@ import { startInbox } from '@waybill/kernel/inbox';
 import type { Logger } from '@waybill/kernel/log';
 import { type Running, startLoops } from '@waybill/kernel/loops';
 import type { Metrics } from '@waybill/kernel/metrics';
+import { postgresLoop } from '@waybill/kernel/postgres-metrics';
 import { startPromotion } from '@waybill/kernel/promotion';
 import { startRelay } from '@waybill/kernel/relay';
 import { createSignaller } from '@waybill/kernel/relay-signals';
@@ -106,6 +107,7 @@ export async function createWorkers(options: Options): Promise<Workers> {
         connection,
         settings,
         ring: options.ring,
+        meter,
         taskQueue,
         activities: { ...parts.calls, ...activities, ...workflows?.nearActivities },
         ...(bundle ? { workflowBundle: bundle } : {}),
@@ -123,7 +125,7 @@ export async function createWorkers(options: Options): Promise<Workers> {
       const subscription = subscriptions.find(({ service }) => service === name);
       if (subscription) {
         inboxes.set(name, startInbox({ subscription, log: own, meter }));
-        if (kafka && brokers) others.push(await kafka.startKafkaConsumers({ brokers, subscription, wakeInbox, log: own }));
+        if (kafka && brokers) others.push(await kafka.startKafkaConsumers({ brokers, subscription, wakeInbox, meter, log: own }));
       }
       if (stopping) return;
       // A relay beside its API is told of each row; apart from it, it has to look.
@@ -132,7 +134,7 @@ export async function createWorkers(options: Options): Promise<Workers> {
         name,
         startRelay({ service: name, database, bus: openBus(), signal: createSignaller(temporal.client), log: own, meter, pollMs }),
       );
-      if (parts.worker?.loops?.length) others.push(startLoops(parts.worker.loops, own));
+      others.push(startLoops([...(parts.worker?.loops ?? []), postgresLoop(meter, name, database)], own));
       await startTemporal(module);
     },
     wakeRelay: (service) => relays.get(service)?.wake(),

@@ -20,6 +20,8 @@ export type TemporalOptions = {
   codecEndpoint?: string;
   logFile: string;
   namespace?: string;
+  /** Where the server shows its metrics; any free port without it. */
+  metricsPort?: number;
   /** False trades the safety of the file against a power cut for speed: for tests. */
   durable?: boolean;
   /** Told each external command before it runs. */
@@ -86,11 +88,12 @@ export async function startTemporal(options: TemporalOptions): Promise<EmbeddedT
 
 const pidFile = (dbFile: string): string => `${dbFile}.pid`;
 
-function argumentsOf({ port, uiPort, dbFile, codecEndpoint, namespace, durable }: TemporalOptions): string[] {
+function argumentsOf({ port, metricsPort, uiPort, dbFile, codecEndpoint, namespace, durable }: TemporalOptions): string[] {
   return [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--log-format', 'json', '--log-level', 'warn'],
     ...(uiPort === undefined ? ['--headless'] : ['--ui-ip', '127.0.0.1', '--ui-port', String(uiPort)]),
     ...(codecEndpoint ? ['--ui-codec-endpoint', codecEndpoint] : []),
+    ...(metricsPort === undefined ? [] : ['--metrics-port', String(metricsPort)]),
     ...(dbFile ? ['--db-filename', dbFile] : []),
     ...(dbFile && durable === false ? ['--sqlite-pragma', 'synchronous=0'] : []),
     ...(namespace && namespace !== 'default' ? ['--namespace', namespace] : []),

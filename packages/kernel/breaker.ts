@@ -1,3 +1,4 @@
+import type { Meter } from '@opentelemetry/api';
 import type { Calls } from './calls.ts';
 import { WaybillError } from './errors.ts';
 import type { Logger } from './log.ts';
@@ -6,6 +7,8 @@ export type BreakerOptions = {
   /** Whose calls these are; for messages and the log. */
   name: string;
   log?: Logger;
+  /** With it the breaker's state is measured, under this caller's name. */
+  measure?: { meter: Meter; caller: string };
   /** Failures in a row that open the breaker. */
   failures?: number;
   /** How long it stays open before one call may try again; doubles with each failed try, up to ten times as long. */
@@ -20,7 +23,9 @@ export type BreakerOptions = {
  */
 export function withBreaker<C extends Calls>(calls: C, options: BreakerOptions): C {
   const { name, log } = options;
+  const state = measureState(options);
   const breaker = createBreaker({ failures: options.failures ?? 5, openMs: options.openMs ?? 1_000 }, (open) => {
+    state(open);
     if (open) log?.warn('breaker opened: calls fail at once', { service: name });
     else log?.info('breaker closed: calls pass again', { service: name });
   });
@@ -45,6 +50,22 @@ export function withBreaker<C extends Calls>(calls: C, options: BreakerOptions):
     return [key, guardedCall];
   });
   return Object.fromEntries(guarded) as C; // the same names, each with the same signature
+}
+
+/** Keeps a gauge of whether it is open, and a count of how often it opened. */
+function measureState({ name, measure }: BreakerOptions): (open: boolean) => void {
+  if (!measure) return () => {};
+  const { meter, caller } = measure;
+  const labels = { caller, service: name };
+  let isOpen = 0;
+  meter
+    .createObservableGauge('waybill_breaker_open', { description: '1 while calls to the service fail at once' })
+    .addCallback((result) => result.observe(isOpen, labels));
+  const openings = meter.createCounter('waybill_breaker_openings', { description: 'Times the breaker opened' });
+  return (open) => {
+    isOpen = open ? 1 : 0;
+    if (open) openings.add(1, labels);
+  };
 }
 
 type Attempt = { succeed(): void; fail(): void };

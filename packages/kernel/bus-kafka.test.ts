@@ -72,6 +72,7 @@ async function openBed(source: string) {
       brokers: [kafka.brokers],
       subscription,
       wakeInbox: () => inbox.wake(),
+      meter,
       log,
       partitions: 3,
     });
@@ -203,6 +204,7 @@ test('thousands of events a second pass Kafka into the inbox', async () => {
       consumers: [{ name: 'note', source: 'fast', types: ['order.changed'], handle: async () => {} }],
     },
     wakeInbox: () => {},
+    meter,
     log,
   });
   onTestFinished(() => consumers.stop());

@@ -18,6 +18,8 @@ export type Database<T> = {
   login: DatabaseLogin;
   /** Resolves when a trivial query answers; rejects with `unavailable`. */
   ping(): Promise<void>;
+  /** How the pool stands. */
+  usage(): { used: number; idle: number; waiting: number; max: number };
   close(): Promise<void>;
 };
 
@@ -62,6 +64,12 @@ export function openDatabase<T>(options: { url: string | DatabaseLogin; max: num
         throw databaseFailure(error) ?? error;
       });
     },
+    usage: () => ({
+      used: pool.totalCount - pool.idleCount,
+      idle: pool.idleCount,
+      waiting: pool.waitingCount,
+      max: options.max,
+    }),
     close: () => db.destroy(),
   };
 }

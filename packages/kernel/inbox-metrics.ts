@@ -1,11 +1,13 @@
 import type { Meter } from '@opentelemetry/api';
 import { delayBuckets } from './relay-metrics.ts';
 
+export type InboxBacklog = { events: number; oldestSeconds: number; held: number };
+
 export type InboxMetrics = ReturnType<typeof createInboxMetrics>;
 
 /** The labels are the service and its consumers: both are names in the code. Several processes see the same backlog: take the maximum. */
 export function createInboxMetrics(meter: Meter, service: string) {
-  const backlogs = new Map<string, { events: number; held: number }>();
+  const backlogs = new Map<string, InboxBacklog>();
   const handled = meter.createCounter('waybill_inbox_handled_events', { description: 'Events of other services that were handled' });
   const failures = meter.createCounter('waybill_inbox_failures', { description: 'Failed attempts to handle an event' });
   const delay = meter.createHistogram('waybill_inbox_handling_delay_seconds', {
@@ -17,11 +19,17 @@ export function createInboxMetrics(meter: Meter, service: string) {
       gauge: meter.createObservableGauge('waybill_inbox_unprocessed_events', {
         description: 'Received events that wait to be handled (counted up to 100000)',
       }),
-      of: (backlog: { events: number; held: number }) => backlog.events,
+      of: (backlog: InboxBacklog) => backlog.events,
+    },
+    {
+      gauge: meter.createObservableGauge('waybill_inbox_oldest_unprocessed_seconds', {
+        description: 'Age of the oldest received event that waits to be handled',
+      }),
+      of: (backlog: InboxBacklog) => backlog.oldestSeconds,
     },
     {
       gauge: meter.createObservableGauge('waybill_inbox_held_events', { description: 'Events whose handling failed and is retried later' }),
-      of: (backlog: { events: number; held: number }) => backlog.held,
+      of: (backlog: InboxBacklog) => backlog.held,
     },
   ].map(({ gauge, of }) => {
     const observe: Parameters<typeof gauge.addCallback>[0] = (result) => {
@@ -31,7 +39,7 @@ export function createInboxMetrics(meter: Meter, service: string) {
     return () => gauge.removeCallback(observe);
   });
   return {
-    backlog: (consumer: string, value: { events: number; held: number }) => backlogs.set(consumer, value),
+    backlog: (consumer: string, value: InboxBacklog) => backlogs.set(consumer, value),
     handled(consumer: string, receivedAt: Date) {
       handled.add(1, { service, consumer });
       delay.record(Math.max(0, Date.now() - receivedAt.getTime()) / 1_000, { service, consumer });

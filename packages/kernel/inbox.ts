@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { Subscription } from './bus.ts';
 import { databaseFailure } from './database.ts';
 import type { EventEnvelope } from './events.ts';
-import { createInboxMetrics, type InboxMetrics } from './inbox-metrics.ts';
+import { createInboxMetrics, type InboxBacklog, type InboxMetrics } from './inbox-metrics.ts';
 import { type Logger, limitLogger } from './log.ts';
 import { type Running, startLoops } from './loops.ts';
 import type { Consumer, Loop } from './service.ts';
@@ -141,15 +141,15 @@ const traced = (event: EventEnvelope, handle: () => Promise<void>): Promise<void
     handle,
   );
 
-async function backlog({ database }: Subscription, consumer: string): Promise<{ events: number; held: number }> {
-  const { rows } = await sql<{ events: number; held: number }>`
-    select
-      (select count(*)::integer from (
-        select from inbox where consumer = ${consumer} and processed_at is null limit 100000) as waiting) as events,
+async function backlog({ database }: Subscription, consumer: string): Promise<InboxBacklog> {
+  const { rows } = await sql<InboxBacklog>`
+    select count(*)::integer as events, coalesce(extract(epoch from now() - min(received_at)), 0)::float8 as "oldestSeconds",
       (select count(*)::integer from (
         select from inbox where consumer = ${consumer} and processed_at is null and retry_at is not null limit 10000) as few) as held
-  `.execute(database.db);
-  return rows[0] ?? { events: 0, held: 0 };
+    from (select received_at from inbox where consumer = ${consumer} and processed_at is null limit 100000) as waiting`.execute(
+    database.db,
+  );
+  return rows[0] ?? { events: 0, oldestSeconds: 0, held: 0 };
 }
 
 function pruneLoop(options: InboxOptions): Loop {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Meter } from '@opentelemetry/api';
 import {
   Consumer,
   type Message,
@@ -10,6 +11,7 @@ import {
 import { receive, type Subscription } from './bus.ts';
 import { WaybillError } from './errors.ts';
 import type { EventEnvelope } from './events.ts';
+import { createLagMetrics } from './kafka-metrics.ts';
 import { clientOptions, ensureTopics, kafkaFailure, type TopicOptions, topicOf, within } from './kafka-topics.ts';
 import { type Logger, limitLogger } from './log.ts';
 import { backOff, type Running, startLoops } from './loops.ts';
@@ -23,19 +25,22 @@ const silentMs = 60_000;
 const rebalanceMs = 30_000;
 const joinMs = rebalanceMs + 15_000;
 const commitMs = 5_000;
+const lagEveryMs = 10_000;
 
 /**
  * Carries other services' events from Kafka into this service's inbox; an offset is committed once its event stands there.
  * Starting never fails: it connects, and connects again, for as long as it runs.
  */
 export async function startKafkaConsumers(
-  options: TopicOptions & { subscription: Subscription; wakeInbox(service: string): void; log: Logger },
+  options: TopicOptions & { subscription: Subscription; wakeInbox(service: string): void; meter: Meter; log: Logger },
 ): Promise<Running> {
   const { subscription } = options;
   const log = limitLogger(options.log.child({ consumer: subscription.service }));
   const sources = [...new Set(subscription.consumers.map((consumer) => consumer.source))];
   if (sources.length === 0) return { wake() {}, async stop() {} };
-  return startLoops(
+  const groupId = `waybill.${subscription.service}`;
+  const metrics = createLagMetrics(options.meter, groupId);
+  const running = startLoops(
     [
       {
         name: `kafka ${subscription.service}`,
@@ -53,11 +58,18 @@ export async function startKafkaConsumers(
     ],
     log,
   );
+  return {
+    wake: running.wake,
+    async stop() {
+      await running.stop();
+      metrics.stop();
+    },
+  };
 
   async function consume(signal: AbortSignal): Promise<void> {
     const consumer: TextConsumer = new Consumer({
       ...clientOptions(options.brokers, `waybill-${subscription.service}`),
-      groupId: `waybill.${subscription.service}`,
+      groupId,
       deserializers: stringDeserializers,
       autocommit: false,
       sessionTimeout: 10_000,
@@ -78,8 +90,12 @@ export async function startKafkaConsumers(
       // Also when it comes too late: a stream's error that nobody hears would end the process.
       joined.then((late) => late.on('error', () => {})).catch(() => {});
       const stream = await within(joinMs, joined, signal);
+      consumer.on('consumer:lag', metrics.lags);
+      consumer.startLagMonitoring({ topics: sources.map(topicOf) }, lagEveryMs);
       await read(stream, () => consumer.assignments?.some((topic) => topic.partitions.length > 0) ?? false, signal);
     } finally {
+      consumer.stopLagMonitoring();
+      metrics.lags(new Map());
       await within(5_000, consumer.close(true)).catch(() => {});
     }
   }

@@ -1,6 +1,7 @@
 import type { Meter } from '@opentelemetry/api';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { observeProcess } from './process-metrics.ts';
 
 export type Metrics = {
   meter: Meter;
@@ -17,13 +18,7 @@ export function createMetrics(more: readonly (() => Promise<string>)[] = []): Me
   const provider = new MeterProvider({ readers: [reader] });
   const serializer = new PrometheusSerializer('', false, undefined, true, true);
   const meter = provider.getMeter('waybill');
-  const memory = meter.createObservableGauge('process_resident_memory_bytes', { description: 'Memory of this process' });
-  memory.addCallback((result) => result.observe(process.memoryUsage.rss()));
-  const cpu = meter.createObservableCounter('process_cpu_seconds', { description: 'Processor time used by this process' });
-  cpu.addCallback((result) => {
-    const { user, system } = process.cpuUsage();
-    result.observe((user + system) / 1_000_000);
-  });
+  const stopObserving = observeProcess(meter);
   return {
     meter,
     async text() {
@@ -33,6 +28,9 @@ export function createMetrics(more: readonly (() => Promise<string>)[] = []): Me
       ] as const);
       return [serializer.serialize(resourceMetrics), ...texts].join('');
     },
-    close: () => provider.shutdown(),
+    close() {
+      stopObserving();
+      return provider.shutdown();
+    },
   };
 }

@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Meter } from '@opentelemetry/api';
 import { IllegalStateError } from '@temporalio/common';
 import { NativeConnection, Runtime, type Logger as SdkLogger, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Calls } from './calls.ts';
 import { type SettingsOf, type SettingsSchema, setting } from './config.ts';
 import type { KeyRing } from './encryption.ts';
 import { type LogFields, type Logger, limitLogger } from './log.ts';
+import { stepMetrics } from './step-metrics.ts';
 import { createDataConverter, temporalSettings } from './temporal-client.ts';
 import { wrapActivities } from './temporal-failure.ts';
 import { activityTracing, workflowTracing } from './temporal-tracing.ts';
@@ -97,6 +99,8 @@ export function startWorker(options: {
   ring: KeyRing;
   taskQueue: string;
   activities: Calls;
+  /** With it the steps are measured. */
+  meter?: Meter;
   workflowBundle?: { codePath: string };
   /** Which build this is. Without one Temporal gives it work only while no build of the queue is current. */
   version?: WorkerVersion | undefined;
@@ -157,7 +161,7 @@ function optionsOf(options: Parameters<typeof startWorker>[0], log: Logger): Wor
     activities: wrapActivities(options.activities, log),
     dataConverter: createDataConverter(options.ring),
     sinks: workflowTracing, // an order that began while traces were on tells its end to whoever works on it then
-    ...(isTracing() ? { interceptors: { activity: [activityTracing] } } : {}),
+    interceptors: { activity: [...(options.meter ? [stepMetrics(options.meter)] : []), ...(isTracing() ? [activityTracing] : [])] },
     ...(version
       ? { workerDeploymentOptions: { version: version.version, useWorkerVersioning: true, defaultVersioningBehavior: version.behavior } }
       : {}),

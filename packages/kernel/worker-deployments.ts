@@ -1,5 +1,5 @@
 import { isGrpcServiceError } from '@temporalio/client';
-import { temporal as proto } from '@temporalio/proto';
+import protocol from '@temporalio/proto'; // CommonJS: Node finds no names in it
 import { WaybillError } from './errors.ts';
 import type { Temporal } from './temporal-client.ts';
 import { fromTemporalError } from './temporal-failure.ts';
@@ -29,7 +29,7 @@ export type Deployment = {
 
 const changeTimeoutMs = 30_000; // the server tells every partition of every task queue before it answers
 const notFound = 5;
-const { WorkerDeploymentVersionStatus: Status } = proto.api.enums.v1;
+const { WorkerDeploymentVersionStatus: Status, TaskQueueType } = protocol.temporal.api.enums.v1;
 
 const statusNames = new Map<number, BuildStatus>([
   [Status.WORKER_DEPLOYMENT_VERSION_STATUS_CURRENT, 'current'],
@@ -112,7 +112,7 @@ export async function lastPollOf(
   { name, buildId, taskQueue }: { name: string; buildId: string; taskQueue: string },
 ): Promise<Date | undefined> {
   const { namespace } = client.options;
-  const kinds = [proto.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, proto.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY];
+  const kinds = [TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY];
   const answers = await Promise.all(
     kinds.map((taskQueueType) =>
       connection.workflowService.describeTaskQueue({ namespace, taskQueue: { name: taskQueue }, taskQueueType }),

@@ -42,6 +42,10 @@ export type PlatformOptions = {
   /** One process with every role, or one process per role with Kafka between them. */
   mode: 'all' | 'split';
   settings?: Record<string, string>;
+  /** Settings of one process, by its roles. */
+  settingsOf?: (roles: string) => Record<string, string>;
+  /** Where Temporal shows its own metrics. */
+  temporalMetricsPort?: number;
   /** A PostgreSQL of its own, which can be stopped. Otherwise the test run's, with databases of its own. */
   ownPostgres?: boolean;
   /** Commits survive a crash of the machine, as in production: for figures. */
@@ -79,6 +83,8 @@ export async function openPlatform(options: PlatformOptions) {
 
 async function open(
   {
+    settingsOf,
+    temporalMetricsPort,
     mode,
     settings = {},
     ownPostgres = false,
@@ -111,6 +117,7 @@ async function open(
   const serverUrl = postgres?.url ?? process.env['TEST_POSTGRES_URL'] ?? '';
 
   const temporalOptions = {
+    ...(temporalMetricsPort === undefined ? {} : { metricsPort: temporalMetricsPort }),
     binary: await findTemporal({ cacheDir: join(homedir(), '.cache', 'waybill') }),
     port: await freePort(),
     ...(temporalInMemory ? {} : { dbFile: join(folder, 'temporal.db') }),
@@ -197,7 +204,7 @@ async function open(
   }
 
   async function startProcess(roles: string): Promise<void> {
-    const child = await run(['run', ...roles.split(' ')], { PORT: String(ports.get(roles)) });
+    const child = await run(['run', ...roles.split(' ')], { PORT: String(ports.get(roles)), ...settingsOf?.(roles) });
     running.set(roles, child);
     child.once('exit', () => {
       if (running.get(roles) === child) running.delete(roles);
@@ -292,6 +299,7 @@ async function open(
     readyz,
     processes: [...ports.keys()],
     pidOf: (roles: string) => running.get(roles)?.pid,
+    urlOf: (roles: string) => `http://127.0.0.1:${ports.get(roles)}`,
     log: () => readFile(join(folder, 'server.log'), 'utf8'),
 
     /** A product of its own, so that tests that count stock do not meet. Returns its SKU. */

@@ -35,6 +35,7 @@ export async function apiDocument(): Promise<JsonObject> {
     local: ['catalog', 'inventory', 'orders', 'billing', 'shipping'],
     settings,
     tokens: () => createTokens({ keys: key }),
+    meter: metrics.meter,
     log: silentLogger,
   });
   const modules = createModules({ roles: allRoles, settings, log: silentLogger, meter: metrics.meter, temporal, calls, wakeRelay() {} });
