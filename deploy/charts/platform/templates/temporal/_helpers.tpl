@@ -3,6 +3,7 @@
 - { name: PGHOST, value: {{ include "platform.postgresqlHost" . }} }
 - { name: PGPORT, value: {{ include "platform.postgresqlPort" . | quote }} }
 - { name: PGCONNECT_TIMEOUT, value: "5" }
+- { name: PGOPTIONS, value: "-c client_min_messages=warning" }
 - { name: TEMPORAL_PASSWORD_FILE, value: /run/secrets/platform/TEMPORAL_DATABASE_PASSWORD }
 {{- with include "temporal.databaseTls" . | fromYaml }}
 {{- if .enabled }}
