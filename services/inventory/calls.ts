@@ -18,10 +18,11 @@ export type InventoryCallsOptions = {
 };
 
 export function createInventoryCalls({ store, leaseMs, metrics, onChange }: InventoryCallsOptions): InventoryCalls {
-  const answer = (input: ReserveStockInput, { places, stock, now }: Situation): ReserveStockResult => ({
-    ...plan({ ...input, places, stock }),
-    expiresAt: new Date(new Date(now).getTime() + leaseMs).toISOString(),
-  });
+  function answer(input: ReserveStockInput, { places, stock, now }: Situation): ReserveStockResult {
+    const planned = plan({ ...input, places, stock });
+    const commits = input.commitIfComplete && planned.unavailable.length === 0;
+    return { ...planned, expiresAt: commits ? null : new Date(new Date(now).getTime() + leaseMs).toISOString() };
+  }
 
   async function reserveStock(input: ReserveStockInput): Promise<ReserveStockResult> {
     checkReserveInput(input);

@@ -13,6 +13,8 @@ export type ReserveStockInput = {
   generation: number;
   lines: readonly StockLine[];
   destination: Destination;
+  /** When nothing is missing there is nothing to ask, and no lease is needed: what is taken is committed at once. */
+  commitIfComplete?: boolean;
 };
 
 export type ReserveStockResult = {
@@ -20,8 +22,8 @@ export type ReserveStockResult = {
   parcels: readonly { locationId: string; lines: readonly StockLine[] }[];
   /** What no location has. */
   unavailable: readonly StockLine[];
-  /** When the lease ends (RFC 3339), unless it is committed before. */
-  expiresAt: string;
+  /** When the lease ends (RFC 3339), unless it is committed before; null when it is committed already. */
+  expiresAt: string | null;
 };
 
 /** One reservation of an order; with `locationId` the part of it that is held at that location. */

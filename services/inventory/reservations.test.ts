@@ -91,7 +91,7 @@ test('an order over two locations is reserved, committed and dispatched, and eve
     { locationId: 'loc_south', lines: [{ lineId: 'o1-1', sku: 'CAP', quantity: 3 }] },
   ]);
   expect(reserved.unavailable).toEqual([{ lineId: 'o1-2', sku: 'VINYL', quantity: 1 }]);
-  expect(new Date(reserved.expiresAt).getTime()).toBeGreaterThan(Date.now());
+  expect(new Date(reserved.expiresAt ?? 0).getTime()).toBeGreaterThan(Date.now());
   expect(await inventory.level('MUG', 'loc_north')).toMatchObject({ onHand: 10, reserved: 2 });
   expect(await inventory.reserveStock(input)).toEqual(reserved);
   expect(await inventory.reserveStock({ ...input, lines: [{ lineId: 'x', sku: 'MUG', quantity: 9 }] })).toEqual(reserved);
@@ -113,6 +113,22 @@ test('an order over two locations is reserved, committed and dispatched, and eve
   expect(await inventory.releaseStock(key)).toEqual({ released: 3 });
   expect(await inventory.commitStock(key)).toEqual({ outcome: 'committed' });
   expect(await codeOf(inventory.reserveStock(input))).toBe('conflict');
+  await inventory.audit();
+});
+
+test('a reservation that lacks nothing is committed at once where that is asked for, and only then', async () => {
+  await using inventory = await openInventory();
+  await inventory.stock('MUG', 'loc_north', 10);
+  const whole = { ...order('o1', { MUG: 2 }), commitIfComplete: true };
+  const reserved = await inventory.reserveStock(whole);
+  expect(reserved.expiresAt).toBeNull();
+  expect(await inventory.reserveStock(whole)).toEqual(reserved);
+  expect(await inventory.commitStock({ orderId: 'o1', generation: 1 })).toEqual({ outcome: 'committed' });
+  expect(await inventory.dispatchStock({ orderId: 'o1', generation: 1, locationId: 'loc_north' })).toEqual({ dispatched: 2 });
+
+  const partial = { ...order('o2', { MUG: 9 }), commitIfComplete: true };
+  expect((await inventory.reserveStock(partial)).expiresAt).not.toBeNull();
+  expect(await codeOf(inventory.dispatchStock({ orderId: 'o2', generation: 1, locationId: 'loc_north' }))).toBe('conflict');
   await inventory.audit();
 });
 

@@ -24,7 +24,8 @@ export function createOrderConsumer(deps: { store: ReservationStore; onChange():
   return {
     name: 'inventory-order-end',
     source: 'orders',
-    types: ['order.completed', 'order.partiallyCompleted', 'order.cancelled', 'order.timedOut', 'order.failed'],
+    // An order that completed has sent all it held.
+    types: ['order.partiallyCompleted', 'order.cancelled', 'order.timedOut', 'order.failed'],
     async handle(event, tx) {
       await deps.store.releaseAll(tx, event.subject);
       deps.onChange();

@@ -176,9 +176,11 @@ async function take(db: Db, { orderId, generation }: Key, result: ReserveStockRe
   // The update meets only the bare row that takeLocked inserted in this transaction: nobody commits one without a result.
   const { rows } = await sql<{ taken: number }>`
     with owner as (
-      insert into reservation as r (order_id, generation, status, expires_at, result)
-      values (${orderId}, ${generation}, 'leased', ${result.expiresAt}::timestamptz, ${JSON.stringify(result)}::jsonb)
-      on conflict (order_id, generation) do update set expires_at = excluded.expires_at, result = excluded.result
+      insert into reservation as r (order_id, generation, status, expires_at, committed_at, result)
+      values (${orderId}, ${generation}, ${result.expiresAt === null ? 'committed' : 'leased'}, ${result.expiresAt}::timestamptz,
+        ${result.expiresAt === null ? sql`now()` : null}, ${JSON.stringify(result)}::jsonb)
+      on conflict (order_id, generation) do update set status = excluded.status, expires_at = excluded.expires_at,
+          committed_at = excluded.committed_at, result = excluded.result
         where r.status = 'leased' and r.result is null
       returning order_id, generation
     ),

@@ -10,11 +10,7 @@ export async function fulfil(order: OpenOrder, parcel: Parcel): Promise<void> {
   await waitUntilItLeaves(order, parcel);
   if (!hasLeft(parcel) && (await recall(order, parcel))) return;
   await Promise.all([capture(order, parcel), order.steps.dispatchStock(stockOf(order, parcel))]);
-  await order.wait(
-    parcel.id,
-    { kind: 'carrier' },
-    condition(() => arrived(parcel) || gone(parcel)),
-  );
+  await order.wait(parcel.id, { kind: 'carrier' }, () => arrived(parcel) || gone(parcel));
   if (gone(parcel)) await undoPayment(order, parcel);
   order.moveParcel(parcel, gone(parcel) ? 'failed' : 'completed');
 }
@@ -53,8 +49,8 @@ async function waitUntilItLeaves(order: OpenOrder, parcel: Parcel): Promise<void
   const over = () => hasLeft(parcel) || order.cancel !== null;
   while (!over()) {
     const renewAt = parcel.expiresAt === null ? null : Date.parse(parcel.expiresAt) - order.input.waits.renewBefore;
-    const until = renewAt === null ? condition(over).then(() => true) : condition(over, Math.max(renewAt - Date.now(), 1_000));
-    if (!(await order.wait(parcel.id, { kind: 'carrier' }, until))) await renew(order, parcel);
+    const limit = renewAt === null ? undefined : Math.max(renewAt - Date.now(), 1_000);
+    if (!(await order.wait(parcel.id, { kind: 'carrier' }, over, limit))) await renew(order, parcel);
   }
 }
 
@@ -112,8 +108,7 @@ async function capture(order: OpenOrder, parcel: Parcel): Promise<void> {
       null,
     );
     order.record('paymentException', { reason: result.reason, data: { ...idsOf(parcel), taskId: task.id } });
-    const decided = condition(() => task.status !== 'open' || gone(parcel));
-    await order.wait(task.id, { kind: 'paymentException', choices }, decided);
+    await order.wait(task.id, { kind: 'paymentException', choices }, () => task.status !== 'open' || gone(parcel));
     if (task.status === 'open') order.closeTask(task); // the parcel is gone, so nobody need decide
     if (task.decision === 'retry') continue;
     await undoPayment(order, parcel);

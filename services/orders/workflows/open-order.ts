@@ -1,3 +1,4 @@
+import { condition } from '@temporalio/workflow';
 import type { ReserveStockResult } from '@waybill/inventory/contract';
 import { money } from '@waybill/kernel/money';
 import { amountsOf, sumOf, totalsFor, withQuantities } from '../amounts.ts';
@@ -138,13 +139,16 @@ export function openOrder(input: OrderInput) {
     writer.touch();
   }
 
-  /** Shows what the order waits for while `until` is pending. */
-  async function wait<T>(key: string, waiting: Omit<WaitingFor, 'since'>, until: Promise<T>): Promise<T> {
+  /** Waits until it is over, and meanwhile shows for what. False when the time, if there is a limit, ran out first. */
+  async function wait(key: string, waiting: Omit<WaitingFor, 'since'>, over: () => boolean, limitMs?: number): Promise<boolean> {
+    if (over()) return true; // nobody could see it wait
     waits.set(key, { since: new Date().toISOString(), ...waiting });
     writer.touch();
     writer.rest();
     try {
-      return await until;
+      if (limitMs !== undefined) return await condition(over, limitMs);
+      await condition(over);
+      return true;
     } finally {
       waits.delete(key);
       writer.touch();

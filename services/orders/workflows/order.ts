@@ -1,4 +1,5 @@
 import { allHandlersFinished, CancellationScope, condition, setHandler } from '@temporalio/workflow';
+import type { ReserveStockResult } from '@waybill/inventory/contract';
 import { type OrderInput, type OrderStatus, reportShipment } from '../contract.ts';
 import { fulfillmentMoves, isEnd } from '../states.ts';
 import { handleCommands } from './commands.ts';
@@ -67,7 +68,8 @@ const shipping = (order: OpenOrder) => order.parcels.filter((parcel) => parcel.s
 /** Reserves until what is reserved is committed. False when the order ended here. */
 async function secureStock(order: OpenOrder): Promise<boolean> {
   for (;;) {
-    await reserve(order);
+    const { expiresAt } = await reserve(order);
+    if (expiresAt === null) return true;
     if (order.parcels.some((parcel) => parcel.status === 'unavailable') && !(await askCustomer(order))) return false;
     const { outcome } = await order.steps.commitStock({ orderId: order.input.id, generation: order.reservation });
     if (outcome === 'committed') return true;
@@ -78,16 +80,19 @@ async function secureStock(order: OpenOrder): Promise<boolean> {
 /** Undone, and so over: reads as the answer "do not go on". */
 const end = (undone: Promise<void>): Promise<false> => undone.then(() => false as const);
 
-async function reserve(order: OpenOrder): Promise<void> {
+async function reserve(order: OpenOrder): Promise<ReserveStockResult> {
   const { id, delivery } = order.input;
   const { country, postalCode } = delivery.address;
   const lines = order.lines
     .filter((line) => line.quantity > 0)
     .map((line) => ({ lineId: line.id, sku: line.sku, quantity: line.quantity }));
-  order.adopt(await order.steps.reserveStock({ orderId: id, generation: order.reservation, lines, destination: { country, postalCode } }));
+  const destination = { country, postalCode };
+  const result = await order.steps.reserveStock({ orderId: id, generation: order.reservation, lines, destination, commitIfComplete: true });
+  order.adopt(result);
   const missing = order.parcels.some((parcel) => parcel.status === 'unavailable');
   if (!missing) order.moveTo('processing');
   order.record('stockReserved', { data: { generation: order.reservation, fulfillmentIds: order.parcels.map((parcel) => parcel.id) } });
+  return result;
 }
 
 /** Part of the order, or all of it, is not in stock: the customer decides, or the clock does. */
@@ -99,8 +104,8 @@ async function askCustomer(order: OpenOrder): Promise<boolean> {
   order.choice = null;
   order.moveTo('customerActionRequired');
   order.record('customerActionRequired', { data: { generation: order.reservation, choices } });
-  const answered = condition(() => order.choice !== null || order.cancel !== null, patience);
-  const inTime = await order.wait('customer', { kind: 'customerChoice', deadline, choices }, answered);
+  const answered = () => order.choice !== null || order.cancel !== null;
+  const inTime = await order.wait('customer', { kind: 'customerChoice', deadline, choices }, answered, patience);
   const choice = order.choice as { choice: 'amend' | 'cancel'; actor: string } | null; // set by the handler meanwhile
   if (!inTime && !choice && !order.cancel) return end(undo(order, 'timedOut', 'no choice was made before the deadline'));
   // A choice that came before a cancel is carried out first: the cancel is seen to at the next rest.
@@ -129,8 +134,8 @@ async function review(order: OpenOrder, reason: string): Promise<boolean> {
   const task = order.openTask('fraudReview', `The fraud check asks for a review: ${reason}`, choices, deadline);
   order.moveTo('onHold');
   order.record('onHold', { reason, data: { taskId: task.id } });
-  const over = condition(() => task.status !== 'open' || order.cancel !== null, patience);
-  const inTime = await order.wait(task.id, { kind: 'fraudReview', deadline, choices }, over);
+  const over = () => task.status !== 'open' || order.cancel !== null;
+  const inTime = await order.wait(task.id, { kind: 'fraudReview', deadline, choices }, over, patience);
   if (!inTime && task.status === 'open' && !order.cancel)
     return end(undo(order, 'failed', 'the fraud review was not decided before its deadline'));
   if (task.decision === 'reject') return end(undo(order, 'failed', 'the fraud review rejected the order'));
