@@ -94,7 +94,8 @@ function argumentsOf({ port, metricsPort, uiPort, dbFile, codecEndpoint, namespa
     ...(uiPort === undefined ? ['--headless'] : ['--ui-ip', '127.0.0.1', '--ui-port', String(uiPort)]),
     ...(codecEndpoint ? ['--ui-codec-endpoint', codecEndpoint] : []),
     ...(metricsPort === undefined ? [] : ['--metrics-port', String(metricsPort)]),
-    ...(dbFile ? ['--db-filename', dbFile] : []),
+    // With a write-ahead log a commit waits for the disk once, not four times, and is no less safe: SQLite's default is full sync.
+    ...(dbFile ? ['--db-filename', dbFile, '--sqlite-pragma', 'journal_mode=wal'] : []),
     ...(dbFile && durable === false ? ['--sqlite-pragma', 'synchronous=0'] : []),
     ...(namespace && namespace !== 'default' ? ['--namespace', namespace] : []),
     '--disable-config-file', // a developer's own profile must not move it elsewhere
