@@ -132,7 +132,16 @@ export async function createWorkers(options: Options): Promise<Workers> {
       const pollMs = module.api ? 500 : 100;
       relays.set(
         name,
-        startRelay({ service: name, database, bus: openBus(), signal: createSignaller(temporal.client), log: own, meter, pollMs }),
+        startRelay({
+          service: name,
+          database,
+          bus: openBus(),
+          signal: createSignaller(temporal.client),
+          signals: module.service.signals ?? false,
+          log: own,
+          meter,
+          pollMs,
+        }),
       );
       others.push(startLoops([...(parts.worker?.loops ?? []), postgresLoop(meter, name, database)], own));
       await startTemporal(module);

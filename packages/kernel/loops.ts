@@ -72,7 +72,7 @@ async function turn(loop: Loop, sleeper: Sleeper, signal: AbortSignal, log: Logg
       failures = 0;
       if (more) continue;
       // What comes in a burst is then looked at together, and a quiet loop still looks at once.
-      if (loop.restMs) await sleeper.pause(loop.restMs);
+      if (loop.restMs) await sleeper.pause(loop.restMs());
       await sleeper.sleep(loop.everyMs);
     } catch (err) {
       if (signal.aborted) return;

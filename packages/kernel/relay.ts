@@ -22,6 +22,8 @@ export type RelayOptions<T> = {
   log: Logger;
   meter: Meter;
   pollMs?: number;
+  /** Whether being told of a row is a reason to look for signals too. */
+  signals?: boolean;
   /** How long published events stay in the table. */
   retentionMs?: number;
 };
@@ -29,8 +31,11 @@ export type RelayOptions<T> = {
 const week = 7 * 86_400_000;
 const sampleMs = 5_000;
 const pruneMs = 60_000;
-/** Under load a look finds what several transactions wrote: one read, one mark and one notification for all of them. */
-const restMs = 20;
+/**
+ * Under load a look finds what several transactions wrote: one read, one mark and one notification for all of them. The more it
+ * found, the longer it rests, so that a look costs little beside what it moves; a single event goes at once.
+ */
+const restAfter = (rows: number): number => Math.min(100, 20 + 10 * rows);
 
 const isOutage = (error: unknown): boolean => error instanceof WaybillError && error.code === 'unavailable';
 
@@ -50,6 +55,7 @@ export function startRelay<T>(options: RelayOptions<T>): Running {
       log.info(leads ? 'relay leads' : 'relay no longer leads');
     },
   });
+  const found = { events: 0, signals: 0 };
   let reached: Place | undefined;
   let lookAgainAt = 0;
   let sampledAt = 0;
@@ -110,6 +116,7 @@ export function startRelay<T>(options: RelayOptions<T>): Running {
     const tookMs = Date.now() - startedAt;
     // In a long outage of Temporal a look wades through all that stands behind a signal: look a fifth of the time at most.
     if (rows.length === 0 && tookMs > 20) lookAgainAt = Date.now() + 4 * tookMs;
+    found.events = rows.length;
     if (rows.length > 0) await publish(store, rows);
     if (rows.length === batchSize) reached = rows.at(-1);
     return rows.length === batchSize;
@@ -117,11 +124,12 @@ export function startRelay<T>(options: RelayOptions<T>): Running {
 
   async function relaySignals(store: RelayStore, stopping: AbortSignal): Promise<boolean> {
     const rows = await store.waiting('signals');
+    found.signals = rows.length;
     if (rows.length === 0) return false;
     const { taken, refused, outage } = await sendSignals(rows, { signal: options.signal, log, stopping });
     if (taken.length > 0) await publish(store, taken);
     for (const { row, err } of refused) await hold(store, row, 'signal', err);
-    lanes.wake(); // events behind these may go now
+    events.wake(); // events behind these may go now
     if (!outage) return rows.length === batchSize;
     metrics.failed('signal');
     throw outage;
@@ -139,10 +147,10 @@ export function startRelay<T>(options: RelayOptions<T>): Running {
     }
   }
 
-  const lane = (name: string, relay: (store: RelayStore, stopping: AbortSignal) => Promise<boolean>): Loop => ({
+  const lane = (name: keyof typeof found, relay: (store: RelayStore, stopping: AbortSignal) => Promise<boolean>): Loop => ({
     name: `relay ${service} ${name}`,
     everyMs: options.pollMs ?? 100,
-    restMs,
+    restMs: () => restAfter(found[name]),
     async run(stopping) {
       try {
         const store = await leadership.take();
@@ -156,21 +164,24 @@ export function startRelay<T>(options: RelayOptions<T>): Running {
   });
 
   // Signals travel beside the plain events: an outage of Temporal delays only what waits for it.
-  const lanes = startLoops(
+  const signals = startLoops([lane('signals', relaySignals)], log);
+  const events = startLoops(
     [
       lane('events', async (store) => {
         const more = await relayPlain(store);
         await tidy(store);
         return more;
       }),
-      lane('signals', relaySignals),
     ],
     log,
   );
   return {
-    wake: () => lanes.wake(),
+    wake() {
+      events.wake();
+      if (options.signals) signals.wake();
+    },
     async stop() {
-      await lanes.stop();
+      await Promise.all([events.stop(), signals.stop()]);
       await leadership.resign();
       metrics.stop();
     },

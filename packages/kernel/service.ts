@@ -25,8 +25,8 @@ export type ServiceContext<S extends SettingsSchema, T> = {
 export type Loop = {
   name: string;
   everyMs: number;
-  /** The least pause between two turns, however often it is woken. */
-  restMs?: number;
+  /** The least pause before its next turn, however often it is woken. Asked after each turn. */
+  restMs?(): number;
   run(signal: AbortSignal): Promise<boolean>;
   /** Called once with a function that makes the loop look now. */
   onWake?(wake: () => void): void;
@@ -64,6 +64,8 @@ export type Service<S extends SettingsSchema = SettingsSchema, T = unknown> = {
   /** Folder of `*.sql` files; without one the service has no database. */
   migrations?: URL;
   taskQueue?: string;
+  /** It writes events that signal workflows, so its relay looks for them whenever it is woken. Others' are found at the next turn. */
+  signals?: true;
   create(context: ServiceContext<S, T>): ServiceParts<T>;
 };
 

@@ -27,6 +27,7 @@ export const shipping = defineService<typeof settings, unknown>({
   settings,
   migrations: new URL('./migrations/', import.meta.url),
   taskQueue,
+  signals: true,
   create({ settings, database, meter, wakeRelay }) {
     const metrics = createShippingMetrics(meter);
     const store = createShipmentStore(database.db);
