@@ -163,8 +163,8 @@ async function startServer(place: Place): Promise<Postgres> {
     } catch (error) {
       const said = existsSync(place.logFile) ? readFileSync(place.logFile).subarray(logStart).toString('utf8').trim() : '';
       await end(child);
-      // The processes of a server that was killed let go of its memory a moment after it.
-      if (/pre-existing shared memory block/.test(said) && Date.now() < deadline) {
+      // The processes of a server that was killed let go of its memory, and it of its own number, a moment after it.
+      if (/pre-existing shared memory block|lock file "postmaster.pid" already exists/.test(said) && Date.now() < deadline) {
         await delay(200);
         continue;
       }
