@@ -27,7 +27,8 @@ const namespaceOf = ({ chart, environment = 'prod' }: Rendering): string =>
 
 /** The files that the command gives to Helm for a release, weakest first. */
 export function valuesFiles({ chart, topology = 'compact', environment = 'prod' }: Rendering): string[] {
-  if (chart === 'platform') return ['environments/infra.yaml', `topologies/${topology}-platform.yaml`];
+  if (chart === 'platform')
+    return ['environments/infra.yaml', `topologies/${topology}-platform.yaml`, 'environments/staging-platform.yaml'];
   if (chart === 'monitoring') return ['environments/monitoring.yaml'];
   return [`topologies/${topology}.yaml`, `environments/${environment}.yaml`];
 }
