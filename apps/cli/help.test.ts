@@ -22,6 +22,10 @@ describe('help', () => {
 
       Commands:
         local                 run everything on this machine
+        k8s                   install, upgrade and look after Waybill on Kubernetes
+        temporal              the Temporal of the cluster: install, schema, namespaces, status
+        cluster               make a cluster, and find out whether one will do
+        secrets               make, name and exchange the secrets of an installation
         do                    single pieces of work on the databases
         orders                place, find, follow and cancel orders through the API
         config                read and change the configuration
@@ -32,6 +36,7 @@ describe('help', () => {
 
       Examples:
         $ waybill local quickstart           everything on this machine, and a first order before your eyes
+        $ waybill k8s quickstart             everything on a cluster, and an order that goes through it
         $ waybill orders place --sku MUG-BLUE:2 --watch
         $ waybill config printvalue ADMIN_API_KEY"
     `);

@@ -1,11 +1,15 @@
 import { Command, type CommanderError } from 'commander';
+import { addCluster } from './commands/cluster.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfig } from './commands/config.ts';
 import { addDo } from './commands/do.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addImages } from './commands/images.ts';
+import { addK8s } from './commands/k8s.ts';
 import { addLocal } from './commands/local.ts';
 import { addOrders } from './commands/orders.ts';
+import { addSecrets } from './commands/secrets.ts';
+import { addTemporal } from './commands/temporal.ts';
 import type { Act, Context } from './context.ts';
 import { examples } from './examples.ts';
 import type { Io } from './io.ts';
@@ -37,6 +41,10 @@ export function createProgram(io: Io, finish: (code: number) => void): Command {
       finish((await work(contextOf(program.opts(), io), ...parsed)) ?? 0);
     };
   addLocal(program, act);
+  addK8s(program, act);
+  addTemporal(program, act);
+  addCluster(program, act);
+  addSecrets(program, act);
   addDo(program, act);
   addOrders(program, act);
   addConfig(program, act);
@@ -47,6 +55,7 @@ export function createProgram(io: Io, finish: (code: number) => void): Command {
     'after',
     examples(
       'waybill local quickstart           everything on this machine, and a first order before your eyes',
+      'waybill k8s quickstart             everything on a cluster, and an order that goes through it',
       'waybill orders place --sku MUG-BLUE:2 --watch',
       'waybill config printvalue ADMIN_API_KEY',
     ),

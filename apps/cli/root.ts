@@ -15,6 +15,13 @@ export type Root = {
   cache: string;
   postgresData: string;
   temporalDb: string;
+  /** Rendered for Kubernetes; can be deleted. */
+  env: string;
+  /** Secrets in the form kustomize reads; rendered from the secrets files. */
+  envSecrets: string;
+  /** The user's own values and kustomization; never written to, but for the first `config edit`. */
+  envCustom: string;
+  kustomization: string;
 };
 
 export const isRootUser = (): boolean => process.getuid?.() === 0;
@@ -37,6 +44,10 @@ export function rootAt(options: { flag?: string; env: Record<string, string | un
     cache: join(path, 'cache'),
     postgresData: join(path, 'data', 'postgres'),
     temporalDb: join(path, 'data', 'temporal', 'temporal.db'),
+    env: join(path, 'env'),
+    envSecrets: join(path, 'env-secrets'),
+    envCustom: join(path, 'env-custom'),
+    kustomization: join(path, 'kustomization.yaml'),
   };
 }
 

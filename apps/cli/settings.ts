@@ -25,4 +25,50 @@ export const cliSettings = {
     default: 'waybill/waybill',
   }),
   IMAGE_PLATFORMS: setting.list({ description: 'Platforms that "images push" builds for.', default: 'linux/amd64,linux/arm64' }),
+  K8S_CONTEXT: setting.optional(setting.text({ description: 'Context of the kubeconfig; its current one when not set.' })),
+  K8S_ENVIRONMENTS: setting.list({
+    description: 'Environments that are rendered: prod, staging or both. Installing one adds it.',
+    default: 'prod',
+  }),
+  K8S_PROD_TOPOLOGY: setting.choice({ of: ['compact', 'services'], description: 'Topology of prod in the cluster.', default: 'compact' }),
+  K8S_STAGING_TOPOLOGY: setting.choice({
+    of: ['compact', 'services'],
+    description: 'Topology of staging in the cluster.',
+    default: 'compact',
+  }),
+  K8S_MONITORING: setting.boolean({
+    description: 'Install collector and Prometheus in the cluster; false where it has its own.',
+    default: 'true',
+  }),
+  K8S_REPLICAS: setting.optional(
+    setting.list({ description: 'Replicas that differ from the charts: prod/orders-api=3. Written by "k8s scale".' }),
+  ),
+  K8S_IMAGE: setting.optional(
+    setting.text({
+      description: 'Image of the cluster’s pods, as REPOSITORY:TAG or REPOSITORY@DIGEST; by default the one of this version.',
+    }),
+  ),
+  K8S_ENTRANCE: setting.choice({
+    of: ['none', 'gatewayApi', 'ingress', 'caddy'],
+    description: 'How callers from outside reach the cluster’s gateway; "cluster check" says what fits.',
+    default: 'none',
+  }),
+  K8S_HOST: setting.optional(setting.text({ description: 'Public host name of prod, such as shop.example.com.' })),
+  K8S_STAGING_HOST: setting.optional(setting.text({ description: 'Public host name of staging.' })),
+  K8S_TIMEOUT: setting.duration({ description: 'How long an install in the cluster waits for each part to become ready.', default: '10m' }),
+  K8S_DATABASE_URL: setting.optional(
+    setting.secret({
+      description: 'Administrator’s address of a PostgreSQL of your own, for the cluster’s migrations; by default the bundled one.',
+    }),
+  ),
+  POSTGRES_PASSWORD: setting.optional(
+    setting.secret({ description: 'Password of the administrator of the cluster’s bundled PostgreSQL; generated once.' }),
+  ),
+  TEMPORAL_DATABASE_PASSWORD: setting.optional(
+    setting.secret({ description: 'Password of Temporal’s own login in the cluster’s PostgreSQL; generated once.' }),
+  ),
+  VALKEY_PASSWORD: setting.optional(setting.secret({ description: 'Password of the cluster’s bundled Valkey; generated once.' })),
+  GRAFANA_ADMIN_PASSWORD: setting.optional(
+    setting.secret({ description: 'Password of the user admin of the cluster’s Grafana; generated once.' }),
+  ),
 };

@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { migrateAll } from './migrate.ts';
 import { startProcess } from './process.ts';
 import { allRoles, parseRoles } from './roles.ts';
+import { seedAll } from './seed.ts';
 import { loadMigrationSettings, loadServerSettings } from './settings.ts';
 
 const usage = `waybill-server: runs roles of Waybill in this process
@@ -14,6 +15,7 @@ const usage = `waybill-server: runs roles of Waybill in this process
   waybill-server run all            every role
   waybill-server run ROLE...        some of: ${allRoles.join(', ')}
   waybill-server migrate            create databases and logins, bring schemas up to date, and end
+  waybill-server seed               add what is missing of the demo catalogue, and end
 
   -c, --config FILE    YAML file of settings (KEY: value)
   -s, --set KEY=VALUE  one setting; stronger than the environment, which is stronger than the file
@@ -64,6 +66,11 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (command === 'migrate') {
     const settings = loadMigrationSettings(sources);
     await migrateAll(settings, createLogger({ level: settings.LOG_LEVEL }));
+    return 0;
+  }
+  if (command === 'seed') {
+    const settings = loadMigrationSettings(sources);
+    await seedAll(settings, createLogger({ level: settings.LOG_LEVEL }));
     return 0;
   }
   if (command !== 'run') throw new WaybillError('invalid', `${command} is not a command; see waybill-server --help`);

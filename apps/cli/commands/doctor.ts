@@ -8,6 +8,8 @@ import type { Command } from 'commander';
 import { type Configuration, loadConfiguration } from '../configuration.ts';
 import { type Act, type Context, print } from '../context.ts';
 import { examples } from '../examples.ts';
+import { createTools, toolNames, toolUses, versionOf } from '../external/tools.ts';
+import { CommandError } from '../failure.ts';
 import { freeMegabytes, listeners, whyNotFree } from '../local/preflight.ts';
 import { liveRunState } from '../local/run-file.ts';
 import { closedTo, isRootUser, type Root } from '../root.ts';
@@ -34,6 +36,7 @@ async function doctor(context: Context): Promise<number> {
     disk(context.root, configuration),
     memory(),
     ...(await ports(context.root, configuration)),
+    ...(await clusterTools(context)),
   ];
   const ok = findings.every(({ state }) => state !== 'missing');
   print(context, { ok, findings }, [
@@ -117,6 +120,25 @@ function postgresUser(root: Root): Finding {
   }
   const exists = spawnSync('id', ['-u', 'postgres'], { encoding: 'utf8' }).status === 0;
   return { name, state: 'ok', found: exists ? 'postgres' : 'none yet; the first start adds the system user postgres' };
+}
+
+/** What only a cluster needs: a note at most, since this machine alone does without. */
+async function clusterTools(context: Context): Promise<Finding[]> {
+  const tools = createTools({ ...context, io: { ...context.io, err: () => {} } }); // looking is nothing to announce
+  return Promise.all(
+    toolNames.map(async (name): Promise<Finding> => {
+      const use = toolUses[name];
+      try {
+        const { text, ok, needed, fix } = await versionOf(tools, name);
+        return ok
+          ? { name, state: 'ok', found: text }
+          : { name, state: 'note', found: `${text}, and ${use} needs ${needed} or newer`, fix };
+      } catch (error) {
+        const fix = error instanceof CommandError ? error.fix : undefined;
+        return { name, state: 'note', found: `not found; ${use} needs it`, ...(fix && { fix }) };
+      }
+    }),
+  );
 }
 
 function rootFolder({ path }: Root): Finding {

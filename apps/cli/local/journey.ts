@@ -43,15 +43,20 @@ export async function driveFirstOrder(api: Api, say: (line: string) => void, sig
       ? `order #1 (${order.id}) was placed earlier and is ${order.status}; following it`
       : `order #1 (${order.id}) is placed, ${formatMoney(order.total)}`,
   );
+  const ended = await carryOut(api, order, say, signal);
+  say(`order #1 is ${ended.status}`);
+}
+
+/** Follows an order to its end, says what happens to it, and plays the carrier. */
+export function carryOut(api: Api, order: Order, say: (line: string) => void, signal: AbortSignal): Promise<Order> {
   const line = createEventLines(order.placedAt);
-  const ended = await followOrder(api, order.id, {
+  return followOrder(api, order.id, {
     signal,
     onEvent: async (item) => {
       say(line(item));
       await playCarrier(api, item, say, signal);
     },
   });
-  say(`order #1 is ${ended.status}`);
 }
 
 /** Reports what a carrier would: a booked shipment leaves, then arrives. Ids are fixed, so a repeat changes nothing. */

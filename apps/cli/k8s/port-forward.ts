@@ -1,0 +1,68 @@
+import { type Context, print } from '../context.ts';
+import { CommandError } from '../failure.ts';
+import { readSecrets } from '../secrets.ts';
+import { type ForwardTo, keepForward } from './forward.ts';
+import type { Environment } from './releases.ts';
+import { openSession, type Session } from './session.ts';
+
+export const doors = ['web', 'temporal-ui', 'codec-server', 'grafana'] as const;
+type Door = (typeof doors)[number];
+
+/** Fixed ports of this machine: the codec server's allowed origin and its cookie depend on them. */
+const target = (door: Door, environment: Environment): ForwardTo & { localPort: number } => {
+  switch (door) {
+    case 'web':
+      return { namespace: environment, target: 'service/gateway', port: 3000, localPort: 3000 };
+    case 'temporal-ui':
+      return { namespace: 'infra', target: 'service/temporal-ui', port: 8080, localPort: 8080 };
+    case 'codec-server':
+      return { namespace: environment, target: 'service/codec-server', port: 8089, localPort: 8089 };
+    case 'grafana':
+      return { namespace: 'monitoring', target: 'service/grafana', port: 3000, localPort: 3001 };
+  }
+};
+
+/** Until Ctrl-C. */
+export async function portForward(context: Context, name: string, options: { env?: string; port?: string }): Promise<number> {
+  const session = openSession(context, options);
+  const door = parseDoor(name);
+  const chosen = Number(options.port ?? target(door, session.environment).localPort);
+  const to = { ...target(door, session.environment), localPort: chosen };
+  if (context.dryRun) {
+    await session.tools.change('kubectl', ['port-forward', '--namespace', to.namespace, to.target, `${to.localPort}:${to.port}`]);
+    return 0;
+  }
+  const stop = new AbortController();
+  const forget = context.io.onStop(() => stop.abort());
+  try {
+    const { ended } = await keepForward(session, to, {
+      signal: stop.signal,
+      lost: () => context.io.err(`the pod behind ${door} has gone; looking for another`),
+      back: () => context.io.err(`${door} answers again`),
+    });
+    const url = `http://localhost:${chosen}`;
+    print(context, { door, url }, [`${door} is at ${url} until Ctrl-C`, ...hints(session, door)]);
+    await ended;
+    return 0;
+  } finally {
+    forget();
+  }
+}
+
+function parseDoor(name: string): Door {
+  for (const door of doors) if (door === name) return door;
+  throw new CommandError('invalid', `there is no way to "${name}"`, { fix: `choose one of ${doors.join(', ')}` });
+}
+
+function hints({ context, environment }: Session, door: Door): string[] {
+  const { flag } = context.root;
+  if (door === 'grafana') {
+    const known = readSecrets(context.root, 'prod')['GRAFANA_ADMIN_PASSWORD'] !== undefined;
+    return [
+      `user admin, password: ${known ? `$(waybill ${flag}config printvalue GRAFANA_ADMIN_PASSWORD)` : 'in the Secret monitoring-secrets'}`,
+    ];
+  }
+  if (door === 'codec-server') return ['log in at /login with the API key, then set it as codec endpoint in the Temporal UI'];
+  if (door !== 'web') return [];
+  return [`the key: waybill ${flag}config printvalue ADMIN_API_KEY${environment === 'prod' ? '' : ` -e ${environment}`}`];
+}

@@ -1,0 +1,76 @@
+import { checkCluster } from '../cluster/check.ts';
+import { type Context, proseOf } from '../context.ts';
+import { requireTool } from '../external/tools.ts';
+import { CommandError } from '../failure.ts';
+import { historyOf } from './helm.ts';
+import { installAll, prepareSecrets } from './install.ts';
+import { runJob } from './job.ts';
+import { parseEnvironment, releasesOf, selectReleases } from './releases.ts';
+import { openSession, remember, type Session } from './session.ts';
+import { verifyIn } from './verify.ts';
+
+export type QuickstartOptions = {
+  env?: string;
+  part?: string;
+  topology?: string;
+  image?: string;
+  seed: boolean;
+  verify: boolean;
+  check: boolean;
+  takeOver?: boolean;
+  sku?: string;
+};
+
+/** From an empty cluster to an order that went through it; on an installation that is there, an upgrade. */
+export async function quickstart(context: Context, options: QuickstartOptions): Promise<number> {
+  const session = choose(context, options);
+  const { environment, tools, configuration } = session;
+  const say = proseOf(context);
+  await requireTool(tools, 'kubectl');
+  await requireTool(tools, 'helm');
+  const releases = selectReleases(session, options.part);
+  if (options.check && !context.dryRun) {
+    const report = await checkCluster(session);
+    for (const line of report.lines) say(line);
+    if (!report.ok) throw new CommandError('unavailable', 'the cluster cannot take this installation', { fix: report.fix });
+  }
+  const [, , waybill] = releasesOf(environment);
+  const isFirst =
+    !context.dryRun && (await historyOf(session, waybill)).every(({ status }) => status !== 'deployed' && status !== 'superseded');
+  await prepareSecrets(session);
+  await installAll(session, releases, { takeOver: options.takeOver ?? false });
+  if (!releases.some(({ name }) => name === 'waybill')) return 0;
+  if (isFirst && options.seed) await runJob(session, 'seed');
+  const code = options.verify ? await verifyIn(session, { ...(options.sku && { sku: options.sku }) }) : 0;
+  if (!context.json) for (const line of summary(session, configuration.cli.K8S_HOST)) say(line);
+  return code;
+}
+
+/** What the command line chose is kept, so that every later command means the same installation. */
+function choose(context: Context, options: QuickstartOptions): Session {
+  const session = openSession(context, options);
+  const environment = parseEnvironment(options.env ?? 'prod');
+  const known = session.configuration.cli.K8S_ENVIRONMENTS;
+  const topology = options.topology;
+  if (topology !== undefined && topology !== 'compact' && topology !== 'services') {
+    throw new CommandError('invalid', `there is no topology "${topology}"`, { fix: 'choose compact or services' });
+  }
+  return remember(session, {
+    ...(topology !== undefined && { [`K8S_${environment.toUpperCase()}_TOPOLOGY`]: topology }),
+    ...(options.image !== undefined && { K8S_IMAGE: options.image }),
+    ...(!known.includes(environment) && { K8S_ENVIRONMENTS: [...known, environment].join(',') }),
+  });
+}
+
+function summary({ context, environment }: Session, host: string | undefined): string[] {
+  const { flag } = context.root;
+  const env = environment === 'prod' ? '' : ` -e ${environment}`;
+  return [
+    '',
+    `  API          ${host ? `https://${host}` : `waybill ${flag}k8s port-forward web${env}, then http://localhost:3000`}`,
+    `  Temporal UI  waybill ${flag}k8s port-forward temporal-ui`,
+    `  Grafana      waybill ${flag}k8s port-forward grafana`,
+    `  the key      waybill ${flag}config printvalue ADMIN_API_KEY${env}`,
+    '',
+  ];
+}

@@ -1,0 +1,100 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { allSettings } from '@waybill/server/settings';
+import { parse } from 'yaml';
+import type { Configuration } from '../configuration.ts';
+import { CommandError } from '../failure.ts';
+import { deployFolder, type Environment, type Release, type Topology } from './releases.ts';
+
+export type Values = { [key: string]: unknown };
+
+/** Decided by the charts, or meant for this machine: not taken over from config.yml. */
+const notForTheCluster =
+  /^(HOST|PORT|INTERNAL_PORT|CODEC_PORT|DATABASE_PREFIX|WORKFLOW_CACHE_DIR|ENCRYPTION_KEYS_FILE|KAFKA_BROKERS|TEMPORAL_(ADDRESS|NAMESPACE|METRICS_ADDRESS|DEPLOYMENT_NAME|WORKER_BUILD_ID)|[A-Z]+_URL)$/;
+
+export const topologyOf = (configuration: Configuration, environment: Environment): Topology =>
+  environment === 'prod' ? configuration.cli.K8S_PROD_TOPOLOGY : configuration.cli.K8S_STAGING_TOPOLOGY;
+
+/** The values of a release: the topology's, the environment's, then what the user's config.yml says. */
+export function valuesFor(release: Release, environment: Environment, configuration: Configuration, image: ImageValues): Values {
+  const topology = topologyOf(configuration, environment);
+  if (release.name === 'platform') {
+    const staging = configuration.cli.K8S_ENVIRONMENTS.includes('staging') ? valuesFile('environments/staging-platform.yaml') : {};
+    return merge(valuesFile('environments/infra.yaml'), valuesFile(`topologies/${topology}-platform.yaml`), staging);
+  }
+  if (release.name === 'monitoring') return valuesFile('environments/monitoring.yaml');
+  const host = environment === 'prod' ? configuration.cli.K8S_HOST : configuration.cli.K8S_STAGING_HOST;
+  return merge(valuesFile(`topologies/${topology}.yaml`), valuesFile(`environments/${environment}.yaml`), {
+    environment,
+    topology,
+    image,
+    config: settingsForTheCluster(configuration),
+    entrance: { type: configuration.cli.K8S_ENTRANCE, ...(host !== undefined && { host }) },
+    components: replicas(configuration, environment),
+  });
+}
+
+export type ImageValues = { repository: string; tag?: string; digest?: string };
+
+/** REPOSITORY:TAG or REPOSITORY@DIGEST; a registry's port is no tag. */
+export function parseImage(text: string): ImageValues {
+  const [name = '', digest] = text.split('@');
+  const colon = name.lastIndexOf(':');
+  const hasTag = colon > name.lastIndexOf('/');
+  const repository = hasTag ? name.slice(0, colon) : name;
+  if (repository === '' || (!hasTag && digest === undefined)) {
+    throw new CommandError('invalid', `"${text}" does not name an image`, { fix: 'write it as REPOSITORY:TAG or REPOSITORY@sha256:…' });
+  }
+  return { repository, ...(hasTag && { tag: name.slice(colon + 1) }), ...(digest !== undefined && { digest }) };
+}
+
+/** What the user chose in config.yml and a server reads. The environment of this shell is not part of an installation. */
+function settingsForTheCluster(configuration: Configuration): Record<string, string> {
+  const chosen = Object.entries(allSettings).flatMap(([key, entry]) => {
+    const value = configuration.text(key);
+    const ours = configuration.origin(key) === 'config.yml' && !entry.secret && !notForTheCluster.test(key);
+    return ours && value !== undefined ? [[key, value] as const] : [];
+  });
+  return Object.fromEntries(chosen.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function replicas(configuration: Configuration, environment: Environment): Values {
+  const wanted = parseReplicas(configuration.cli.K8S_REPLICAS ?? []).filter((one) => one.environment === environment);
+  return Object.fromEntries(wanted.map(({ component, count }) => [component, { replicas: count }]));
+}
+
+export type Replicas = { environment: string; component: string; count: number };
+
+/** Entries of K8S_REPLICAS: `prod/orders-api=3`. */
+export function parseReplicas(entries: readonly string[]): Replicas[] {
+  return entries.map((entry) => {
+    const match = /^([a-z]+)\/([a-z0-9-]+)=(\d+)$/.exec(entry);
+    if (!match?.[1] || !match[2]) {
+      throw new CommandError('invalid', `K8S_REPLICAS holds "${entry}"`, {
+        fix: 'write it as prod/orders-api=3, or use "waybill k8s scale"',
+      });
+    }
+    return { environment: match[1], component: match[2], count: Number(match[3]) };
+  });
+}
+
+/** A values file of the repository; a topology need not say anything about every chart. */
+function valuesFile(name: string): Values {
+  const path = join(deployFolder, name);
+  if (!existsSync(path)) return {};
+  return (parse(readFileSync(path, 'utf8')) as Values | null) ?? {}; // our own files, checked by the charts' schemas
+}
+
+/** Maps are merged, everything else is replaced, as Helm does it. */
+export function merge(...all: readonly Values[]): Values {
+  const result: Values = {};
+  for (const values of all) {
+    for (const [key, value] of Object.entries(values)) {
+      const before = result[key];
+      result[key] = isMap(before) && isMap(value) ? merge(before, value) : value;
+    }
+  }
+  return result;
+}
+
+const isMap = (value: unknown): value is Values => typeof value === 'object' && value !== null && !Array.isArray(value);
