@@ -10,6 +10,7 @@ import { addLocal } from './commands/local.ts';
 import { addOrders } from './commands/orders.ts';
 import { addSecrets } from './commands/secrets.ts';
 import { addTemporal } from './commands/temporal.ts';
+import { addUpgrade } from './commands/upgrade.ts';
 import type { Act, Context } from './context.ts';
 import { examples } from './examples.ts';
 import type { Io } from './io.ts';
@@ -45,6 +46,7 @@ export function createProgram(io: Io, finish: (code: number) => void): Command {
   addTemporal(program, act);
   addCluster(program, act);
   addSecrets(program, act);
+  addUpgrade(program, act);
   addDo(program, act);
   addOrders(program, act);
   addConfig(program, act);

@@ -16,9 +16,17 @@ const usage = `waybill-server: runs roles of Waybill in this process
   waybill-server run ROLE...        some of: ${allRoles.join(', ')}
   waybill-server migrate            create databases and logins, bring schemas up to date, and end
   waybill-server seed               add what is missing of the demo catalogue, and end
+  waybill-server check-upgrade      replay real orders with the workflow code of this build; fails when one would break
+  waybill-server builds             which builds work on orders, and how many are open on each
+  waybill-server set-current BUILD  give new orders, and those that move on, to a build; "none" is workers without a version
 
   -c, --config FILE    YAML file of settings (KEY: value)
   -s, --set KEY=VALUE  one setting; stronger than the environment, which is stronger than the file
+      --json           data of an operation as JSON
+      --sample N       check-upgrade: how many orders are replayed (200)
+      --recorded DIR   check-upgrade: also the histories in this folder
+      --service NAME   set-current: one service in place of all
+      --wait SECONDS   set-current: how long workers of the build may take to turn up (60)
   -h, --help           this text
 
 All settings are described in docs/configuration.md. Secrets come from the file or the environment, never from --set.
@@ -73,7 +81,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     await seedAll(settings, createLogger({ level: settings.LOG_LEVEL }));
     return 0;
   }
-  if (command !== 'run') throw new WaybillError('invalid', `${command} is not a command; see waybill-server --help`);
+  if (command !== 'run') {
+    const { runOperation } = await import('./operations/run.ts'); // a server has no use for it
+    const done = await runOperation(command, sources, values, names);
+    if (done !== undefined) return done;
+    throw new WaybillError('invalid', `${command} is not a command; see waybill-server --help`);
+  }
   const roles = parseRoles(names);
   let log: Logger | undefined;
   const settings = loadServerSettings(roles, { ...sources, onSecretFile: (event) => log && tellSecretFile(log, event) });
@@ -104,6 +117,11 @@ function readArguments(argv: readonly string[]) {
         config: { type: 'string', short: 'c' },
         set: { type: 'string', short: 's', multiple: true },
         help: { type: 'boolean', short: 'h', default: false },
+        json: { type: 'boolean', default: false },
+        sample: { type: 'string' },
+        recorded: { type: 'string' },
+        service: { type: 'string' },
+        wait: { type: 'string' },
       },
     });
   } catch (error) {
