@@ -2,11 +2,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type History, historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { expect, test } from 'vitest';
+import { stories } from './histories/stories.ts';
 import { replayOrders } from './platform/replay.ts';
 
 const folder = join(import.meta.dirname, 'histories');
 const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
 const read = (file: string): History => historyFromJSON(JSON.parse(readFileSync(join(folder, file), 'utf8')));
+
+test('every kind of story is recorded', () => {
+  expect(Object.keys(stories).filter((name) => !files.some((file) => file.startsWith(`${name}.`)))).toEqual([]);
+});
 
 test('orders recorded earlier go on under the code of today', async () => {
   expect(files.length).toBeGreaterThan(0);

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ const serviceNames = ['catalog', 'inventory', 'orders', 'billing', 'shipping'] a
 export type ServiceName = (typeof serviceNames)[number];
 
 /** The key of recorded histories; every test platform can read with it. */
-export const testKey = `test:${Buffer.alloc(32, 7).toString('base64')}`;
+export const testKey = readFileSync(join(repository, 'test/histories/keys'), 'utf8').trim();
 
 /** Waits short enough for tests, long enough for two busy cores. */
 const quick = {
@@ -293,6 +293,8 @@ async function open(
   return {
     api,
     folder,
+    /** Of every process that is started from now on; a test may change it. */
+    environment,
     codecUrl: `http://localhost:${codecPort}`,
     temporalAddress: temporalOptions.port,
     untilReady,
