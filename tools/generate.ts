@@ -14,6 +14,7 @@ const files: Record<string, string> = {
   'packages/client/schema.ts': await typesOf(document),
   'docs/configuration.md': configurationPage(),
   'docs/cli.md': cliReference(),
+  'deploy/charts/monitoring/README.md': await chartReadme('monitoring'),
   'deploy/charts/platform/README.md': await chartReadme('platform'),
   'deploy/charts/waybill/README.md': await chartReadme('waybill'),
   'deploy/charts/waybill/values.schema.json': await chartSchema('deploy/charts/waybill/values.schema.json'),

@@ -61,7 +61,7 @@ export async function startProcess(options: { roles: readonly Role[]; settings: 
   });
   const readiness = createReadiness(
     readinessChecks({ modules, temporal, brokers: settings.KAFKA_BROKERS, workersState: () => workers?.waitingFor() }),
-    { log },
+    { log, meter: metrics.meter },
   );
   observeBuild(metrics.meter, { version: manifest.version, roles });
   observePool(metrics.meter, modules);

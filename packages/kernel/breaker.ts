@@ -62,6 +62,7 @@ function measureState({ name, measure }: BreakerOptions): (open: boolean) => voi
     .createObservableGauge('waybill_breaker_open', { description: '1 while calls to the service fail at once' })
     .addCallback((result) => result.observe(isOpen, labels));
   const openings = meter.createCounter('waybill_breaker_openings', { description: 'Times the breaker opened' });
+  openings.add(0, labels);
   return (open) => {
     isOpen = open ? 1 : 0;
     if (open) openings.add(1, labels);

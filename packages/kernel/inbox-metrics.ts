@@ -39,6 +39,7 @@ export function createInboxMetrics(meter: Meter, service: string) {
     return () => gauge.removeCallback(observe);
   });
   return {
+    begin: (consumer: string) => failures.add(0, { service, consumer }),
     backlog: (consumer: string, value: InboxBacklog) => backlogs.set(consumer, value),
     handled(consumer: string, receivedAt: Date) {
       handled.add(1, { service, consumer });

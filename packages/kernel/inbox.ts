@@ -52,6 +52,7 @@ function consumerLoop(options: InboxOptions, consumer: Consumer<unknown>, log: L
   const { db } = options.subscription.database;
   const { name } = consumer;
   let sampledAt = 0;
+  metrics.begin(name);
 
   async function waiting(): Promise<Row[]> {
     const { rows } = await sql<Row>`

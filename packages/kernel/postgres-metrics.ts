@@ -79,7 +79,9 @@ export function postgresLoop(meter: Meter, service: string, database: Database<u
     name: `postgres statistics ${service}`,
     everyMs,
     async run() {
-      latest = await readStatistics(database);
+      const fresh = readStatistics(database);
+      latest = await fresh.catch(() => undefined); // old figures would hide that nobody answers
+      await fresh;
       return false;
     },
   };

@@ -1,3 +1,4 @@
+import type { Meter } from '@opentelemetry/api';
 import { WaybillError } from './errors.ts';
 import type { Logger } from './log.ts';
 
@@ -24,7 +25,10 @@ export type Readiness = {
 
 const maxAgeMs = 1_000;
 
-export function createReadiness(checks: readonly ReadinessCheck[], options: { log?: Logger; timeoutMs?: number } = {}): Readiness {
+export function createReadiness(
+  checks: readonly ReadinessCheck[],
+  options: { log?: Logger; meter?: Meter; timeoutMs?: number } = {},
+): Readiness {
   const timeoutMs = options.timeoutMs ?? 2_000;
   const last = new Map<string, boolean>();
   let draining = false;
@@ -47,6 +51,14 @@ export function createReadiness(checks: readonly ReadinessCheck[], options: { lo
     );
     return { ready: results.every(({ ok, needed }) => ok || !needed), draining: false, checks: results };
   }
+
+  options.meter
+    ?.createObservableGauge('waybill_dependency_up', {
+      description: '1 while the process reaches what it needs, as of the last look at /readyz',
+    })
+    .addCallback((result) => {
+      for (const [dependency, ok] of last) result.observe(ok ? 1 : 0, { dependency });
+    });
 
   return {
     async report() {

@@ -25,6 +25,7 @@ export function createRelayMetrics(meter: Meter, service: string) {
   });
   const published = meter.createCounter('waybill_outbox_published_events', { description: 'Events published' });
   const failures = meter.createCounter('waybill_outbox_failures', { description: 'Failed attempts to signal or to publish' });
+  for (const kind of ['signal', 'publish']) failures.add(0, { ...labels, kind });
   const delay = meter.createHistogram('waybill_outbox_publish_delay_seconds', {
     description: 'From the write of an event to its publication',
     advice: { explicitBucketBoundaries: delayBuckets },

@@ -14,9 +14,15 @@ export function stepMetrics(meter: Meter): ActivityInterceptorsFactory {
   const stuck = meter.createCounter('waybill_step_stuck_failures', {
     description: `Failures of a step that has failed ${manyAttempts} times or more: it waits for something that does not come back by itself`,
   });
+  const seen = new Set<string>(); // names in the code
   return ({ info }) => {
     const step = info.activityType;
     const way = info.isLocal ? 'near' : 'far';
+    if (!seen.has(step)) {
+      seen.add(step);
+      retries.add(0, { step }); // a counter that begins at its first event hides that event from every rate
+      stuck.add(0, { step });
+    }
     if (!info.isLocal && info.attempt > 1) retries.add(1, { step });
     return {
       inbound: {

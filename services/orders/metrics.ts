@@ -1,7 +1,7 @@
 import type { Meter } from '@opentelemetry/api';
 import { timeOfId } from '@waybill/kernel/ids';
 import type { OrderChange } from './contract.ts';
-import { isEnd } from './states.ts';
+import { isEnd, orderStatuses } from './states.ts';
 import type { Figures } from './store/figures.ts';
 
 /** Seconds from placement to the end: a machine's pace, a warehouse's, a carrier's. */
@@ -17,6 +17,10 @@ export function createOrdersMetrics(meter: Meter) {
     description: 'From the placement of an order to its end',
     advice: { explicitBucketBoundaries: lifeBuckets },
   });
+  // A counter that begins at its first event hides that event from every rate.
+  placed.add(0);
+  for (const status of orderStatuses.filter(isEnd)) ended.add(0, { status });
+  for (const by of ['api', 'dispatcher']) starts.add(0, { by });
   return {
     placed: () => placed.add(1),
     started: (by: 'api' | 'dispatcher', count = 1) => starts.add(count, { by }),
@@ -29,7 +33,7 @@ export function createOrdersMetrics(meter: Meter) {
 }
 
 /** What the table says of orders that are open. Every worker process sees the same: take the maximum over processes. */
-export function observeFigures(meter: Meter): (figures: Figures) => void {
+export function observeFigures(meter: Meter): (figures: Figures | undefined) => void {
   let latest: Figures | undefined;
   const gauge = (name: string, description: string, observe: (figures: Figures) => readonly [number, Record<string, string>][]) =>
     meter.createObservableGauge(name, { description }).addCallback((result) => {

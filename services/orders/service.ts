@@ -27,7 +27,9 @@ function figuresLoop(db: Kysely<OrdersTables>, meter: Meter): Loop {
     name: 'order-figures',
     everyMs: 10_000,
     async run() {
-      observe(await readFigures(db));
+      const fresh = readFigures(db);
+      observe(await fresh.catch(() => undefined)); // old figures would hide that nobody answers
+      await fresh;
       return false;
     },
   };
