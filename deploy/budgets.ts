@@ -64,10 +64,10 @@ export const migration: PodBudget & { limitMi: number } = { memoryMi: 32, limitM
 
 /** The chart platform, small profile. */
 export const platform: Readonly<Record<string, PodBudget>> = {
-  postgresql: { memoryMi: 192, cpuMilli: 100 },
+  postgresql: { memoryMi: 240, cpuMilli: 100 },
   temporal: { memoryMi: 256, cpuMilli: 200 },
-  'temporal-ui': { memoryMi: 48, cpuMilli: 10 },
-  valkey: { memoryMi: 32, cpuMilli: 20 },
+  'temporal-ui': { memoryMi: 32, cpuMilli: 10 },
+  valkey: { memoryMi: 24, cpuMilli: 20 },
 };
 
 /** Added by topology services. */
@@ -104,7 +104,7 @@ export function packOnto(pods: Readonly<Record<string, number>>, nodes: number, 
 export type ConnectionShare = { holder: string; connections: number };
 
 /** Temporal's server keeps pools for each of its four roles and both of its databases. */
-export const temporalConnections = 4 * (6 + 2);
+export const temporalConnections = 4 * (4 + 2);
 
 /** What PostgreSQL keeps for its superuser: people and backups use these. */
 export const reservedConnections = 3;
