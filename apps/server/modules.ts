@@ -33,7 +33,13 @@ export function createModules(options: {
   const modules = servicesOf(roles).map((name): Module => {
     const service: Service = services[name];
     const log = options.log.child({ service: name });
-    const database = openDatabase<unknown>({ url: databaseLoginOf(settings, name), max: poolSizeOf(settings, name), name, log });
+    const database = openDatabase<unknown>({
+      url: databaseLoginOf(settings, name),
+      max: poolSizeOf(settings, name),
+      name,
+      prepare: settings.DATABASE_PREPARED_STATEMENTS,
+      log,
+    });
     const parts = service.create({
       settings: ownSettingsOf(settings, service.settings),
       log,

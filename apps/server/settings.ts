@@ -16,6 +16,11 @@ const databaseServer = {
         'Address of the PostgreSQL server. Migrations use its login, which must be allowed to create databases and logins; services use their own logins at the same server.',
     }),
   ),
+  DATABASE_PREPARED_STATEMENTS: setting.boolean({
+    description:
+      'Let PostgreSQL keep the plans of statements that come again and again. Off for a pooler that gives each transaction another connection and does not know prepared statements.',
+    default: 'true',
+  }),
   DATABASE_PREFIX: setting.text({ description: 'Databases and logins are named PREFIX_SERVICE.', default: 'waybill' }),
 };
 

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { type DatabaseLogin, fixedLogin } from './database-login.ts';
 import { WaybillError } from './errors.ts';
 import type { Logger } from './log.ts';
+import { createStatementNames, prepareStatements } from './prepared-statements.ts';
 import { sqlTracing } from './sql-tracing.ts';
 
 pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
@@ -25,13 +26,24 @@ export type Database<T> = {
 
 export type Tx<T> = Transaction<T>;
 
-/** Opens a pool of at most `max` connections. Opening never fails: the first query does, and so does `ping`. */
-export function openDatabase<T>(options: { url: string | DatabaseLogin; max: number; name: string; log: Logger }): Database<T> {
+/**
+ * Opens a pool of at most `max` connections. Opening never fails: the first query does, and so does `ping`. `prepare: false` is
+ * for servers behind a pooler that gives each transaction another connection.
+ */
+export function openDatabase<T>(options: {
+  url: string | DatabaseLogin;
+  max: number;
+  name: string;
+  prepare?: boolean;
+  log: Logger;
+}): Database<T> {
   const login = typeof options.url === 'string' ? fixedLogin(options.url) : options.url;
   // The pool makes its clients whenever it needs one, and each takes the password of that moment.
+  const nameOf = createStatementNames();
   class Client extends pg.Client {
     constructor(config?: pg.ClientConfig) {
       super({ ...config, connectionString: login.url() });
+      if (options.prepare !== false) prepareStatements(this, nameOf);
     }
   }
   const pool = new pg.Pool({
