@@ -5,8 +5,8 @@ import { createLogin, type DatabaseLogin } from '@waybill/kernel/database-login'
 import { encryptionSettings } from '@waybill/kernel/encryption';
 import { databaseUrl } from '@waybill/kernel/provision';
 import { linesOf, Secret } from '@waybill/kernel/secret';
-import { workerSettings } from '@waybill/kernel/temporal-worker';
 import { tracingSettings } from '@waybill/kernel/tracing-start';
+import { workerSettings } from '@waybill/kernel/worker-settings';
 import { type Role, type ServiceName, serviceNames, services, servicesOf } from './roles.ts';
 
 const databaseServer = {

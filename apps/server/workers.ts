@@ -12,13 +12,7 @@ import { startPromotion } from '@waybill/kernel/promotion';
 import { startRelay } from '@waybill/kernel/relay';
 import { createSignaller } from '@waybill/kernel/relay-signals';
 import type { Temporal } from '@waybill/kernel/temporal-client';
-import {
-  createWorkerConnection,
-  installRuntime,
-  type RunningWorker,
-  startWorker,
-  type WorkerConnection,
-} from '@waybill/kernel/temporal-worker';
+import type { RunningWorker, WorkerConnection } from '@waybill/kernel/temporal-worker';
 import { workerVersions } from '@waybill/kernel/worker-version';
 import { workflowBundle } from '@waybill/kernel/workflow-bundle';
 import type { Module } from './modules.ts';
@@ -74,10 +68,11 @@ export async function createWorkers(options: Options): Promise<Workers> {
   );
   const wakeInbox = (service: string): void => inboxes.get(service)?.wake();
   const brokers = settings.KAFKA_BROKERS;
-  // Most processes never need Kafka's client.
-  const kafka = brokers
-    ? { ...(await import('@waybill/kernel/bus-kafka')), ...(await import('@waybill/kernel/kafka-consumer')) }
-    : undefined;
+  // A process without a worker needs neither Kafka's client nor the worker's part of the SDK: 11 MB together.
+  const kafka =
+    brokers && modules.length > 0
+      ? { ...(await import('@waybill/kernel/bus-kafka')), ...(await import('@waybill/kernel/kafka-consumer')) }
+      : undefined;
   let bus: Bus | undefined;
   let connection: WorkerConnection | undefined;
   let stopping = false;
@@ -95,6 +90,7 @@ export async function createWorkers(options: Options): Promise<Workers> {
     const bundle = workflows
       ? await workflowBundle({ entry: workflows.path, cacheDir: settings.WORKFLOW_CACHE_DIR ?? defaultCacheDir })
       : undefined;
+    const { createWorkerConnection, installRuntime, startWorker } = await import('@waybill/kernel/temporal-worker');
     if (stopping) return;
     installRuntime({ log, metricsAddress: settings.TEMPORAL_METRICS_ADDRESS });
     connection ??= createWorkerConnection({ settings });

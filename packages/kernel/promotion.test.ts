@@ -9,8 +9,9 @@ import { generateKey, openKeyRing } from './encryption.ts';
 import { silentLogger } from './log.ts';
 import { startPromotion } from './promotion.ts';
 import { createTemporal, type Temporal } from './temporal-client.ts';
-import { createWorkerConnection, installRuntime, startWorker, type WorkerSettings, workerSettings } from './temporal-worker.ts';
+import { createWorkerConnection, installRuntime, startWorker } from './temporal-worker.ts';
 import { readDeployment, setCurrentBuild } from './worker-deployments.ts';
+import { type WorkerSettings, workerSettings } from './worker-settings.ts';
 import { workerVersions } from './worker-version.ts';
 
 let folder: string;

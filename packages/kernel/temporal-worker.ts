@@ -3,37 +3,16 @@ import type { Meter } from '@opentelemetry/api';
 import { IllegalStateError } from '@temporalio/common';
 import { NativeConnection, Runtime, type Logger as SdkLogger, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Calls } from './calls.ts';
-import { type SettingsOf, type SettingsSchema, setting } from './config.ts';
 import type { KeyRing } from './encryption.ts';
 import { type LogFields, type Logger, limitLogger } from './log.ts';
 import { stepMetrics } from './step-metrics.ts';
-import { createDataConverter, temporalSettings } from './temporal-client.ts';
+import { createDataConverter } from './temporal-client.ts';
 import { wrapActivities } from './temporal-failure.ts';
 import { activityTracing, workflowTracing } from './temporal-tracing.ts';
 import { isTracing } from './tracing.ts';
-import { versionSettings, type WorkerVersion } from './worker-version.ts';
+import type { WorkerSettings } from './worker-settings.ts';
+import type { WorkerVersion } from './worker-version.ts';
 import { lightenWorkflowThreads } from './workflow-thread.ts';
-
-export const workerSettings = {
-  ...temporalSettings,
-  ...versionSettings,
-  TEMPORAL_MAX_CACHED_WORKFLOWS: setting.integer({
-    description: 'Orders a worker keeps in memory between their steps; others are replayed when something happens to them.',
-    default: '200',
-    min: 0,
-    max: 100_000,
-  }),
-  TEMPORAL_CALL_STACKS: setting.boolean({
-    description:
-      'Let the Temporal UI show call stacks of workflows, and stop workflow code that loops without end after 5 s. Costs almost half of a worker’s speed.',
-    default: 'false',
-  }),
-  TEMPORAL_METRICS_ADDRESS: setting.optional(
-    setting.text({ description: 'host:port of one more listener, with the metrics of the Temporal SDK. One per process. Off without it.' }),
-  ),
-} satisfies SettingsSchema;
-
-export type WorkerSettings = SettingsOf<typeof workerSettings>;
 
 /** How much of the process a queue may take. Each poll is an open request to Temporal, also while idle. */
 export type WorkerLimits = {

@@ -14,15 +14,9 @@ import { WaybillError } from './errors.ts';
 import { silentLogger } from './log.ts';
 import { createTemporal, type Temporal } from './temporal-client.ts';
 import { fromTemporalError } from './temporal-failure.ts';
-import {
-  createWorkerConnection,
-  installRuntime,
-  type RunningWorker,
-  startWorker,
-  type WorkerSettings,
-  workerSettings,
-} from './temporal-worker.ts';
+import { createWorkerConnection, installRuntime, type RunningWorker, startWorker } from './temporal-worker.ts';
 import { greeting, refusal, release, rename as renameUpdate, steps, stumble } from './testing/example-workflows.ts';
+import { type WorkerSettings, workerSettings } from './worker-settings.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
 let folder: string;
