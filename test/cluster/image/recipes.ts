@@ -188,8 +188,14 @@ async function fillKafka(root: Root): Promise<ImageConfig> {
   await root.copy(join(folder, 'lib'), '/opt/kafka/libs');
   const java = await javaHome();
   await root.copy(java, '/opt/java/openjdk');
-  const libraries = (await readdir(java, { recursive: true })).filter((name) => name === 'bin/java' || /^lib\/.*\.so$/.test(name));
-  for (const name of libraries) await root.libraries(join(java, name), { except: java });
+  // What a server loads of it; the parts for desktops want more than this machine may have.
+  const from = [join(java, 'lib'), join(java, 'lib/server')].join(':');
+  for (const name of [
+    'bin/java',
+    'lib/server/libjvm.so',
+    ...['java', 'net', 'nio', 'zip', 'management'].map((part) => `lib/lib${part}.so`),
+  ])
+    await root.libraries(join(java, name), { from, except: java });
   const path = '/opt/java/openjdk/bin:/opt/kafka/bin:/usr/local/bin:/usr/bin:/bin';
   return { env: { PATH: path, JAVA_HOME: '/opt/java/openjdk', LANG: 'C.UTF-8' }, user: '1000', workdir: '/' };
 }

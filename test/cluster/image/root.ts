@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { cache, debian, run } from './programs.ts';
@@ -49,7 +50,8 @@ export async function createRoot(name: string, options: { shell: boolean }): Pro
     },
     async copy(source, target) {
       await mkdir(dirname(at(target)), { recursive: true });
-      await cp(source, at(target), { recursive: true, dereference: true });
+      // A link to what is not installed (Java's own sources, say) is left out.
+      await cp(source, at(target), { recursive: true, dereference: true, filter: (path) => existsSync(path) });
     },
     async write(target, content, mode = 0o644) {
       await mkdir(dirname(at(target)), { recursive: true });
