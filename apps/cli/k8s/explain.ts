@@ -193,6 +193,7 @@ function portOf(port: number | string | undefined, spec: { ports?: { name?: stri
 function latest(events: readonly KubeObject[], object: KubeObject, reasons: readonly string[]): KubeObject | undefined {
   return events
     .filter(({ involvedObject, reason }) => involvedObject?.name === object.metadata.name && reasons.includes(reason))
+    .filter((event) => timeOf(event) >= (object.metadata.creationTimestamp ?? '')) // a StatefulSet's pods inherit names
     .toSorted((a, b) => timeOf(b).localeCompare(timeOf(a)))[0];
 }
 

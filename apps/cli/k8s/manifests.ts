@@ -1,11 +1,20 @@
-import { parseAllDocuments, stringify } from 'yaml';
+import { type DocumentOptions, parseAllDocuments, type SchemaOptions, stringify } from 'yaml';
 import { CommandError } from '../failure.ts';
 import { isClusterWide, type KubeObject } from './objects.ts';
 import type { Release } from './releases.ts';
 
+/** YAML as Helm and kubectl read it: 0555 is octal and `off` no text, but nothing becomes a time. */
+const dialect: DocumentOptions & SchemaOptions = {
+  version: '1.1',
+  customTags: (tags) =>
+    tags.filter(
+      (tag) => typeof tag === 'string' || (tag.tag !== 'tag:yaml.org,2002:timestamp' && !('format' in tag && tag.format === 'TIME')),
+    ),
+};
+
 /** The objects of rendered manifests, in order. */
 export function parseManifests(text: string, from: string): KubeObject[] {
-  const documents = parseAllDocuments(text);
+  const documents = parseAllDocuments(text, dialect);
   if (!Array.isArray(documents)) return [];
   return documents.flatMap((document) => {
     const [problem] = document.errors;
@@ -22,7 +31,7 @@ export function parseManifests(text: string, from: string): KubeObject[] {
 export function writeManifests(objects: readonly KubeObject[]): string {
   return objects
     .toSorted((a, b) => sortKey(a).localeCompare(sortKey(b), 'en'))
-    .map((object) => stringify(object, { aliasDuplicateObjects: false, lineWidth: 0 }))
+    .map((object) => stringify(object, { ...dialect, aliasDuplicateObjects: false, lineWidth: 0 }))
     .join('---\n');
 }
 

@@ -2,10 +2,10 @@ import { checkCluster } from '../cluster/check.ts';
 import { type Context, proseOf } from '../context.ts';
 import { requireTool } from '../external/tools.ts';
 import { CommandError } from '../failure.ts';
-import { historyOf } from './helm.ts';
 import { installAll, prepareSecrets } from './install.ts';
 import { runJob } from './job.ts';
-import { parseEnvironment, releasesOf, selectReleases } from './releases.ts';
+import type { KubeObject } from './objects.ts';
+import { parseEnvironment, selectReleases } from './releases.ts';
 import { openSession, remember, type Session } from './session.ts';
 import { verifyIn } from './verify.ts';
 
@@ -34,16 +34,24 @@ export async function quickstart(context: Context, options: QuickstartOptions): 
     for (const line of report.lines) say(line);
     if (!report.ok) throw new CommandError('unavailable', 'the cluster cannot take this installation', { fix: report.fix });
   }
-  const [, , waybill] = releasesOf(environment);
-  const isFirst =
-    !context.dryRun && (await historyOf(session, waybill)).every(({ status }) => status !== 'deployed' && status !== 'superseded');
   await prepareSecrets(session);
   await installAll(session, releases, { takeOver: options.takeOver ?? false });
   if (!releases.some(({ name }) => name === 'waybill')) return 0;
-  if (isFirst && options.seed) await runJob(session, 'seed');
+  if (!context.dryRun && !(await wasBegun(session))) {
+    if (options.seed) await runJob(session, 'seed');
+    await tools.change('kubectl', ['annotate', 'namespace', environment, '--overwrite', `${begunAt}=${new Date().toISOString()}`]);
+  }
   const code = options.verify ? await verifyIn(session, { ...(options.sku && { sku: options.sku }) }) : 0;
   if (!context.json) for (const line of summary(session, configuration.cli.K8S_HOST)) say(line);
   return code;
+}
+
+/** Set on the namespace once an installation has its first goods, whoever they are from: later ones are the shop's own business. */
+const begunAt = 'waybill.dev/begun-at';
+
+async function wasBegun({ tools, environment }: Session): Promise<boolean> {
+  const { stdout } = await tools.read('kubectl', ['get', 'namespace', environment, '--output', 'json']);
+  return (JSON.parse(stdout) as KubeObject).metadata.annotations?.[begunAt] !== undefined; // what kubectl prints
 }
 
 /** What the command line chose is kept, so that every later command means the same installation. */
