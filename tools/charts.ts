@@ -13,7 +13,7 @@ export const plainSettings = (): string[] =>
 /** The schema of the chart waybill: written by hand, but for the names of roles and settings. */
 export async function chartSchema(path: string): Promise<string> {
   const schema = JSON.parse(await read(path));
-  const value = { type: ['string', 'integer', 'boolean'] };
+  const value = { type: ['string', 'number', 'boolean'] };
   schema.$defs.role = { enum: allRoles };
   schema.$defs.config = {
     type: 'object',

@@ -1,7 +1,6 @@
 import type { KubeObject } from '@waybill/cli/k8s/objects';
 
 export type Port = { name?: string; containerPort: number; protocol?: string };
-export type Probe = { httpGet?: { path: string; port: string | number }; timeoutSeconds?: number };
 
 // biome-ignore lint/suspicious/noExplicitAny: a container as YAML has it; tests read what they check
 export type Container = { name: string; ports?: Port[]; [field: string]: any };
