@@ -53,6 +53,10 @@ const processSettings = {
   KAFKA_BROKERS: setting.optional(
     setting.list({ description: 'host:port of Kafka brokers. Needed as soon as worker roles run in more than one process.' }),
   ),
+  KAFKA_PREFIX: setting.text({
+    description: 'Topics and consumer groups are named PREFIX.SERVICE. Installations that share brokers need one each.',
+    default: 'waybill',
+  }),
   WORKFLOW_CACHE_DIR: setting.optional(
     setting.text({ description: 'Folder for bundled workflow code; by default inside node_modules/.cache.' }),
   ),

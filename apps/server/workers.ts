@@ -67,7 +67,7 @@ export async function createWorkers(options: Options): Promise<Workers> {
     parts.worker?.consumers?.length ? [{ service: name, database, consumers: parts.worker.consumers }] : [],
   );
   const wakeInbox = (service: string): void => inboxes.get(service)?.wake();
-  const brokers = settings.KAFKA_BROKERS;
+  const { KAFKA_BROKERS: brokers, KAFKA_PREFIX: prefix } = settings;
   // A process without a worker needs neither Kafka's client nor the worker's part of the SDK: 11 MB together.
   const kafka =
     brokers && modules.length > 0
@@ -79,7 +79,8 @@ export async function createWorkers(options: Options): Promise<Workers> {
 
   function openBus(): Bus {
     const opened =
-      bus ?? (kafka && brokers ? kafka.createKafkaBus({ brokers, clientId: 'waybill', log }) : createLocalBus(subscriptions, wakeInbox));
+      bus ??
+      (kafka && brokers ? kafka.createKafkaBus({ brokers, prefix, clientId: 'waybill', log }) : createLocalBus(subscriptions, wakeInbox));
     bus = opened;
     return opened;
   }
@@ -121,7 +122,7 @@ export async function createWorkers(options: Options): Promise<Workers> {
       const subscription = subscriptions.find(({ service }) => service === name);
       if (subscription) {
         inboxes.set(name, startInbox({ subscription, log: own, meter }));
-        if (kafka && brokers) others.push(await kafka.startKafkaConsumers({ brokers, subscription, wakeInbox, meter, log: own }));
+        if (kafka && brokers) others.push(await kafka.startKafkaConsumers({ brokers, prefix, subscription, wakeInbox, meter, log: own }));
       }
       if (stopping) return;
       // A relay beside its API is told of each row; apart from it, it has to look.

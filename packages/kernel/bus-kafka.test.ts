@@ -46,7 +46,7 @@ async function openBed(source: string) {
   const origin = await openTestDatabase<unknown>({ folders: [] });
   const target = await openTestDatabase<unknown>({ folders: [] });
   await sql`create table effect (n bigint generated always as identity, aggregate text, sequence integer)`.execute(target.database.db);
-  const bus = createKafkaBus({ brokers: [kafka.brokers], clientId: 'test', log, partitions: 3 });
+  const bus = createKafkaBus({ brokers: [kafka.brokers], prefix: 'waybill', clientId: 'test', log, partitions: 3 });
   onTestFinished(async () => {
     await bus.close();
     await origin[Symbol.asyncDispose]();
@@ -69,6 +69,7 @@ async function openBed(source: string) {
   const consume = async () => {
     const inbox = startInbox({ subscription, log, meter, pollMs: 20 });
     const consumers = await startKafkaConsumers({
+      prefix: 'waybill',
       brokers: [kafka.brokers],
       subscription,
       wakeInbox: () => inbox.wake(),
@@ -197,6 +198,7 @@ test('thousands of events a second pass Kafka into the inbox', async () => {
   const bed = await openBed('fast');
   const total = 10_000;
   const consumers = await startKafkaConsumers({
+    prefix: 'waybill',
     brokers: [kafka.brokers],
     subscription: {
       service: 'fast-inbox',

@@ -39,7 +39,7 @@ export function createKafkaBus(options: TopicOptions & { clientId: string; log: 
       }
       const used = producer();
       try {
-        const messages = events.map((event) => ({ topic: topicOf(source), key: event.subject, value: JSON.stringify(event) }));
+        const messages = events.map((event) => ({ topic: topicOf(source, options), key: event.subject, value: JSON.stringify(event) }));
         await within(30_000, used.send({ messages }));
       } catch (error) {
         if (isKafkaError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) ready.delete(source);

@@ -38,7 +38,8 @@ export async function startKafkaConsumers(
   const log = limitLogger(options.log.child({ consumer: subscription.service }));
   const sources = [...new Set(subscription.consumers.map((consumer) => consumer.source))];
   if (sources.length === 0) return { wake() {}, async stop() {} };
-  const groupId = `waybill.${subscription.service}`;
+  const groupId = topicOf(subscription.service, options);
+  const topics = sources.map((source) => topicOf(source, options));
   const metrics = createLagMetrics(options.meter, groupId);
   const running = startLoops(
     [
@@ -83,7 +84,7 @@ export async function startKafkaConsumers(
     consumer.on('error', (err: Error) => log.warn('kafka consumer failed', { err }));
     try {
       const joined = consumer.consume({
-        topics: sources.map(topicOf),
+        topics,
         mode: MessagesStreamModes.COMMITTED,
         fallbackMode: MessagesStreamFallbackModes.EARLIEST,
       });
@@ -91,7 +92,7 @@ export async function startKafkaConsumers(
       joined.then((late) => late.on('error', () => {})).catch(() => {});
       const stream = await within(joinMs, joined, signal);
       consumer.on('consumer:lag', metrics.lags);
-      consumer.startLagMonitoring({ topics: sources.map(topicOf) }, lagEveryMs);
+      consumer.startLagMonitoring({ topics }, lagEveryMs);
       await read(stream, () => consumer.assignments?.some((topic) => topic.partitions.length > 0) ?? false, signal);
     } finally {
       consumer.stopLagMonitoring();
@@ -150,7 +151,7 @@ export async function startKafkaConsumers(
 
   async function keep(batch: readonly TextMessage[], signal: AbortSignal): Promise<void> {
     for (const source of sources) {
-      const events = batch.filter((message) => message.topic === topicOf(source)).flatMap((message) => parse(message));
+      const events = batch.filter((message) => message.topic === topicOf(source, options)).flatMap((message) => parse(message));
       if ((await receivePatiently(source, events, signal)) > 0) options.wakeInbox(subscription.service);
     }
     const last = new Map(batch.map((message) => [`${message.topic} ${message.partition}`, message]));

@@ -1,7 +1,8 @@
 import { Admin, findErrorBy, GenericError, MultipleErrors } from '@platformatic/kafka';
 import { WaybillError } from './errors.ts';
 
-export const topicOf = (service: string): string => `waybill.${service}`;
+/** The name of a service's topic, and of its consumer group. */
+export const topicOf = (service: string, { prefix }: Pick<TopicOptions, 'prefix'>): string => `${prefix}.${service}`;
 
 // Events are kept for less time than an inbox remembers them (14 days), so that a consumer group that lost its offsets and
 // reads all anew finds what it handled before. A segment is deleted as a whole, hence the second figure.
@@ -12,6 +13,8 @@ const configs = [
 
 export type TopicOptions = {
   brokers: readonly string[];
+  /** Installations that share brokers differ in it. */
+  prefix: string;
   /** Keys are spread over these, so the number must not change while events are under way. */
   partitions?: number;
   /** Without it, what the brokers are configured for. */
@@ -34,7 +37,7 @@ export async function ensureTopics(options: TopicOptions & { services: readonly 
   try {
     for (const service of options.services) {
       const created = admin.createTopics({
-        topics: [topicOf(service)],
+        topics: [topicOf(service, options)],
         partitions: options.partitions ?? 12,
         replicas: options.replicas ?? -1,
         configs,

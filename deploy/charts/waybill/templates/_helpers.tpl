@@ -6,9 +6,13 @@
 {{- if and $component.enabled (has $.Values.topology $component.topologies) -}}
 {{- $services := list -}}
 {{- $apis := list -}}
+{{- $workers := list -}}
 {{- range $role := $component.roles -}}
 {{- if regexMatch "-(api|worker)$" $role -}}
 {{- $services = append $services (regexReplaceAll "-(api|worker)$" $role "") -}}
+{{- end -}}
+{{- if hasSuffix "-worker" $role -}}
+{{- $workers = append $workers $role -}}
 {{- end -}}
 {{- if hasSuffix "-api" $role -}}
 {{- $apis = append $apis (trimSuffix "-api" $role) -}}
@@ -16,7 +20,7 @@
 {{- end -}}
 {{- $gateway := has "gateway" $component.roles -}}
 {{- $codec := has "codec-server" $component.roles -}}
-{{- $derived := dict "services" ($services | uniq) "apis" $apis "gateway" $gateway "codec" $codec "internal" (or $gateway (gt (len $services) 0)) -}}
+{{- $derived := dict "services" ($services | uniq) "apis" $apis "gateway" $gateway "codec" $codec "worker" (gt (len $workers) 0) -}}
 {{- $_ := set $derived "probePort" (ternary "public" (ternary "internal" "codec" (gt (len $services) 0)) $gateway) -}}
 {{- /* None at all is a stop, which no autoscaler may undo. */ -}}
 {{- if eq (int $component.replicas) 0 -}}

@@ -7,9 +7,7 @@ metadata:
   labels:
     {{- include "waybill.labels" . | nindent 4 }}
     waybill/build: {{ .build | quote }}
-    {{- if $component.internal }}
     waybill/metrics: 'true'
-    {{- end }}
     {{- range $component.roles }}
     waybill/{{ . }}: 'true'
     {{- end }}
@@ -18,11 +16,9 @@ metadata:
     {{- end }}
   annotations:
     checksum/config: {{ include "waybill.settings" $root | sha256sum }}
-    {{- if $component.internal }}
     prometheus.io/scrape: 'true'
     prometheus.io/port: '3001'
     prometheus.io/path: /metrics
-    {{- end }}
     {{- with $root.Values.podAnnotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -74,9 +70,7 @@ spec:
         {{- if $component.gateway }}
         - { name: public, containerPort: 3000, protocol: TCP }
         {{- end }}
-        {{- if $component.internal }}
         - { name: internal, containerPort: 3001, protocol: TCP }
-        {{- end }}
         {{- if $component.codec }}
         - { name: codec, containerPort: 8089, protocol: TCP }
         {{- end }}
@@ -121,9 +115,16 @@ spec:
   value: '3000'
 - name: INTERNAL_PORT
   value: '3001'
-{{- else if .component.internal }}
+{{- else if .component.services }}
 - name: PORT
   value: '3001'
+{{- else }}
+- name: INTERNAL_PORT
+  value: '3001'
+{{- end }}
+{{- if .component.worker }}
+- name: TEMPORAL_METRICS_ADDRESS
+  value: 127.0.0.1:9464
 {{- end }}
 {{- if ne .component.deploymentVersioning.behavior "none" }}
 - name: TEMPORAL_VERSIONING
