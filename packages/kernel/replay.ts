@@ -20,8 +20,9 @@ export async function replayHistories(options: {
     { workflowBundle, dataConverter: createDataConverter(ring) },
     histories,
   ))
-    if (error) failures.push({ workflowId, message: firstLine(error.message) });
+    if (error) failures.push({ workflowId, message: reasonOf(error.message) });
   return failures;
 }
 
-const firstLine = (message: string): string => (message.split('\n')[0] ?? message).slice(0, 500);
+/** The SDK wraps what it objects to in the text of its own structures. */
+const reasonOf = (message: string): string => (/\[TMPRL\d+\][^"\\]*/.exec(message)?.[0] ?? message.split('\n')[0] ?? '').slice(0, 500);

@@ -1,6 +1,7 @@
 // Records one history of each kind of order for test/histories.test.ts and `waybill upgrade --check`: `node test/histories/record.ts`.
 // Run it when a new kind of story is added, and keep the old files: orders that began on old code must go on under new code.
-// `--replace` removes them, which is right only while no installation runs the code that wrote them. `--only NAME` records one kind.
+// `--replace` removes them, which is right only while no installation runs the code that wrote them. `--only NAME`
+// (repeatable) records some kinds.
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
@@ -8,7 +9,7 @@ import setup from '../global-setup.ts';
 import { openPlatform, type Platform } from '../platform/platform.ts';
 import { stories } from './stories.ts';
 
-const { values } = parseArgs({ options: { replace: { type: 'boolean' }, only: { type: 'string' } } });
+const { values } = parseArgs({ options: { replace: { type: 'boolean' }, only: { type: 'string', multiple: true } } });
 const today = new Date().toISOString().slice(0, 10);
 
 async function record(platform: Platform, name: string): Promise<void> {
@@ -34,7 +35,7 @@ try {
     reviewAbove: { amount: 30_000_000, currency: 'EUR' },
     maintenance: false,
   });
-  for (const name of values.only === undefined ? Object.keys(stories) : [values.only]) await record(platform, name);
+  for (const name of values.only ?? Object.keys(stories)) await record(platform, name);
 } finally {
   await teardown();
 }
