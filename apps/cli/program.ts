@@ -1,4 +1,5 @@
 import { Command, type CommanderError } from 'commander';
+import { addBackup } from './commands/backup.ts';
 import { addCluster } from './commands/cluster.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfig } from './commands/config.ts';
@@ -8,6 +9,7 @@ import { addImages } from './commands/images.ts';
 import { addK8s } from './commands/k8s.ts';
 import { addLocal } from './commands/local.ts';
 import { addOrders } from './commands/orders.ts';
+import { addReconcile } from './commands/reconcile.ts';
 import { addSecrets } from './commands/secrets.ts';
 import { addTemporal } from './commands/temporal.ts';
 import { addUpgrade } from './commands/upgrade.ts';
@@ -51,6 +53,8 @@ export function createProgram(io: Io, finish: (code: number) => void): Command {
   addOrders(program, act);
   addConfig(program, act);
   addImages(program, act);
+  addBackup(program, act);
+  addReconcile(program, act);
   addDoctor(program, act);
   addCompletion(program, act);
   program.addHelpText(

@@ -12,6 +12,15 @@ export const cliSettings = {
     description: 'Port of the embedded Temporal’s web UI, on the loopback address.',
     default: '8233',
   }),
+  BACKUP_KEY: setting.optional(
+    setting.secret({
+      description:
+        'What backups are encrypted with: 32 random bytes in base64. Made by the first backup; keep a copy elsewhere, since no backup can be read without it.',
+    }),
+  ),
+  BACKUP_PASSPHRASE: setting.optional(
+    setting.secret({ description: 'Encrypts backups in place of BACKUP_KEY: a passphrase that you keep, of 12 characters or more.' }),
+  ),
   LOCAL_MIN_DISK_MB: setting.integer({
     description: 'Free space, in MB, that the disk of the root folder must have for a start.',
     default: '500',

@@ -372,6 +372,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/reconciliations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compare the books of all services, Temporal and the payment provider */
+        post: operations["postReconciliations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/payments": {
         parameters: {
             query?: never;
@@ -814,6 +831,28 @@ export interface components {
             taxRate: number;
             tax: components["schemas"]["Money"];
         };
+        Reconciliation: {
+            /**
+             * Format: date-time
+             * @example 2026-01-31T09:30:00.000Z
+             */
+            since: string;
+            checked: {
+                orders: number;
+                payments: number;
+                reservations: number;
+                shipments: number;
+            };
+            differences: {
+                /** @enum {string} */
+                about: "workflow" | "order" | "payment" | "stock" | "shipment";
+                orderId?: string;
+                summary: string;
+                /** @enum {string} */
+                action: "restarted" | "ended" | "released" | "task";
+                taskId?: string;
+            }[];
+        };
         Ship: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -924,7 +963,7 @@ export interface components {
             id: string;
             orderId: string;
             /** @enum {string} */
-            kind: "fraudReview" | "paymentException";
+            kind: "fraudReview" | "paymentException" | "reconciliation";
             /** @enum {string} */
             status: "open" | "decided" | "closed";
             summary: string;
@@ -1631,7 +1670,7 @@ export interface operations {
                 /** @description nextCursor of the page before */
                 cursor?: string;
                 status?: "open" | "decided" | "closed";
-                kind?: "fraudReview" | "paymentException";
+                kind?: "fraudReview" | "paymentException" | "reconciliation";
                 /** @example ord_01k0000000000000000000000e */
                 orderId?: string;
             };
@@ -1709,6 +1748,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Task"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    postReconciliations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: date-time
+                     * @description The moment that this installation was put back to.
+                     */
+                    since: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reconciliation"];
                 };
             };
             default: components["responses"]["Problem"];

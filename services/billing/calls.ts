@@ -1,6 +1,7 @@
 import { WaybillError } from '@waybill/kernel/errors';
 import { newId } from '@waybill/kernel/ids';
 import { formatMoney, money } from '@waybill/kernel/money';
+import { createBooks } from './books.ts';
 import type { Authorization, AuthorizePaymentInput, BillingCalls, CheckFraudInput, PaymentStatus, VoidPaymentInput } from './contract.ts';
 import type { BillingMetrics } from './metrics.ts';
 import type { PaymentProvider, ProviderCharge } from './provider.ts';
@@ -140,7 +141,8 @@ export function createBillingCalls({ payments, fraud, metrics, onChange, ...opti
     throw notSetUp(payment);
   }
 
-  return { checkFraud, authorizePayment, capturePayment, cancelPayment };
+  const compareBooks = createBooks({ payments, providers: options.providers, timeoutMs: options.providerTimeoutMs });
+  return { checkFraud, authorizePayment, capturePayment, cancelPayment, compareBooks };
 }
 
 const notSetUp = ({ key, provider }: PaymentRow) =>

@@ -34,6 +34,15 @@ export type Authorization =
 
 export type VoidPaymentInput = { key: string; orderId: string; customerId: string | null; amount: Money };
 
+/** Where billing and the provider's own book do not say the same of a payment. `ours` is null when billing has never heard of it. */
+export type BookDifference = {
+  key: string;
+  orderId: string | null;
+  amount: Money;
+  ours: { status: PaymentStatus; captured: number; refunded: number } | null;
+  theirs: { reference: string; status: string; captured: number; refunded: number } | null;
+};
+
 /** Every call is safe to repeat, late or early, and throws `unavailable` in maintenance mode or while the provider is out. */
 export type BillingCalls = {
   /** Judges an order once; a repeat gets the first judgement. An approved or reviewed amount counts against the customer's limit. */
@@ -46,9 +55,14 @@ export type BillingCalls = {
    * A key never seen gets a tombstone that refuses a late authorization, and a late fraud check of its order.
    */
   cancelPayment(input: VoidPaymentInput): Promise<{ outcome: 'voided' | 'refunded' | 'nothing' }>;
+  /** Compares what changed since then with the provider's own book, a page at a time: `next` is where to go on. */
+  compareBooks(page: {
+    since: string;
+    after: string | null;
+  }): Promise<{ differences: BookDifference[]; compared: number; next: string | null }>;
 };
 
 export const billingCalls: CallsDefinition<BillingCalls> = {
   service: 'billing',
-  names: ['checkFraud', 'authorizePayment', 'capturePayment', 'cancelPayment'],
+  names: ['checkFraud', 'authorizePayment', 'capturePayment', 'cancelPayment', 'compareBooks'],
 };

@@ -35,6 +35,7 @@ function badLine(provider: PaymentProvider, next: () => (typeof faults)[number],
     void: over(provider.void),
     refund: over(provider.refund),
     find: (key) => provider.find(key, neverAborted),
+    changedSince: provider.changedSince,
   };
 }
 const neverAborted = new AbortController().signal;

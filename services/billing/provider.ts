@@ -16,6 +16,9 @@ export type ProviderAuthorization =
   | { outcome: 'authorized'; reference: string; expiresAt: string }
   | { outcome: 'declined'; reference: string | null; reason: string };
 
+/** A charge in the provider's book, by the payment key that went along with it. */
+export type BookedCharge = Pick<ProviderCharge, 'reference' | 'status' | 'captured' | 'refunded'> & { key: string; amount: Money };
+
 /**
  * A company that moves money. `key` is our payment key: it goes along as metadata and is what a payment is found by later.
  * `idempotencyKey` lets a repeat soon after the original have no effect of its own; providers forget it after some hours, so
@@ -53,4 +56,11 @@ export type PaymentProvider = {
   refund(request: { key: string; idempotencyKey: string; reference: string; amount: Money; signal: AbortSignal }): Promise<void>;
   /** The charge made for a payment key, by metadata. */
   find(key: string, signal: AbortSignal): Promise<ProviderCharge | undefined>;
+  /** Charges of ours that anything has happened to since then, page by page: `next` is where to go on. */
+  changedSince(request: {
+    since: Date;
+    after: string | null;
+    limit: number;
+    signal: AbortSignal;
+  }): Promise<{ charges: BookedCharge[]; next: string | null }>;
 };

@@ -4,7 +4,7 @@ import { WaybillError } from '@waybill/kernel/errors';
 import { newId } from '@waybill/kernel/ids';
 import { formatMoney } from '@waybill/kernel/money';
 import { sql } from 'kysely';
-import type { PaymentProvider, ProviderAuthorization, ProviderCharge } from './provider.ts';
+import type { BookedCharge, PaymentProvider, ProviderAuthorization, ProviderCharge } from './provider.ts';
 import { type SimulatedBehaviour, simulatedBehaviour } from './simulated-tokens.ts';
 
 export type SimulatedProviderOptions = {
@@ -58,6 +58,8 @@ export function createSimulatedProvider(options: SimulatedProviderOptions): Paym
         await answerOrFail(key, false);
         return await book.find(key);
       }),
+
+    changedSince: (request) => guard(request.signal, () => book.changedSince(request)),
   };
 }
 
@@ -193,6 +195,15 @@ function createBook(options: SimulatedProviderOptions) {
       if (!row) return undefined;
       const { expires_at, ...charge } = row;
       return { ...charge, expiresAt: expires_at.toISOString() };
+    },
+
+    async changedSince({ since, after, limit }: { since: Date; after: string | null; limit: number }) {
+      const { rows } = await sql<Omit<BookedCharge, 'amount'> & { amount: number; currency: string }>`
+        select reference, key, status, captured, refunded, amount, currency from simulated_charge c
+        where reference > ${after ?? ''} and exists (select from simulated_entry e where e.reference = c.reference and e.at >= ${since})
+        order by reference limit ${limit}`.execute(db);
+      const charges = rows.map(({ amount, currency, ...charge }) => ({ ...charge, amount: { amount, currency } }));
+      return { charges, next: rows.length === limit ? (rows.at(-1)?.reference ?? null) : null };
     },
 
     async isOut(key: string, begins: boolean): Promise<boolean> {

@@ -59,6 +59,8 @@ export function createInventoryCalls({ store, leaseMs, metrics, onChange }: Inve
   return {
     reserveStock,
 
+    listHeld: async ({ after, limit }) => ({ orderIds: await store.held(after, limit) }),
+
     async commitStock({ orderId, generation }) {
       if (await store.commit({ orderId, generation })) return { outcome: 'committed' };
       const stored = await store.find({ orderId, generation });

@@ -39,9 +39,11 @@ export type InventoryCalls = {
   releaseStock(reservation: ReservationRef): Promise<{ released: number }>;
   /** The parcel has left: lowers on-hand and reserved together. Throws `conflict` if it was released before. */
   dispatchStock(reservation: Required<ReservationRef>): Promise<{ dispatched: number }>;
+  /** Reservations that hold stock, by order id, from after `after` on: for comparing books. */
+  listHeld(page: { after: string; limit: number }): Promise<{ orderIds: string[] }>;
 };
 
 export const inventoryCalls: CallsDefinition<InventoryCalls> = {
   service: 'inventory',
-  names: ['reserveStock', 'commitStock', 'releaseStock', 'dispatchStock'],
+  names: ['reserveStock', 'commitStock', 'releaseStock', 'dispatchStock', 'listHeld'],
 };

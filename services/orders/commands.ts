@@ -5,6 +5,7 @@ import { WaybillError } from '@waybill/kernel/errors';
 import { fromTemporalError } from '@waybill/kernel/temporal-failure';
 import type { Kysely } from 'kysely';
 import { type CommandAnswer, cancelOrder, chooseForOrder, decideTask, orderIdOfPart, workflowId } from './contract.ts';
+import { settle } from './reconcile-tasks.ts';
 import type { Starter } from './start.ts';
 import { isEnd } from './states.ts';
 import { findOrder, findTask } from './store/read.ts';
@@ -79,6 +80,7 @@ export function createCommands({ db, temporal, starter }: Deps) {
     async decide(taskId: string, decision: string, note: string | null, asking: Asking) {
       const task = await findTask(db, taskId);
       if (!task) throw new WaybillError('not_found', `task ${taskId} does not exist`);
+      if (task.kind === 'reconciliation') return settle(db, task, decision, note, asking.told.actor);
       const order = await load(orderIdOfPart(taskId));
       refuseEnded(order, `task ${taskId} is ${task.status}`, asking);
       await update(order, decideTask, { taskId, decision, note }, asking);

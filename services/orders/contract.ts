@@ -52,7 +52,8 @@ export type Choice = 'amend' | 'wait' | 'cancel';
 export type WaitingKind = 'customerChoice' | 'fraudReview' | 'paymentException' | 'carrier';
 export type WaitingFor = { kind: WaitingKind; since: string; deadline?: string; choices?: string[] };
 
-export type TaskKind = 'fraudReview' | 'paymentException';
+/** `reconciliation`: the books of two owners differ, and no workflow waits for the answer. */
+export type TaskKind = 'fraudReview' | 'paymentException' | 'reconciliation';
 export type Task = {
   id: string;
   orderId: string;

@@ -11,7 +11,9 @@ import { createCommands } from './commands.ts';
 import { type OrderChange, type SavedOrder, taskQueue } from './contract.ts';
 import { createLive } from './live.ts';
 import { createOrdersMetrics, observeFigures } from './metrics.ts';
+import { createReconciler } from './reconcile.ts';
 import { orderRoutes } from './routes/orders.ts';
+import { reconciliationRoutes } from './routes/reconciliations.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { ordersSettings, waitsOf } from './settings.ts';
@@ -47,6 +49,8 @@ export const orders = defineService<typeof ordersSettings, OrdersTables>({
     const commands = createCommands({ db, temporal, starter });
     const accept = createAcceptance({ db, catalog: calls(catalogCalls), starter, metrics, wakeRelay });
     const live = createLive({ login: database.login, log });
+    const owners = { inventory: calls(inventoryCalls), billing: calls(billingCalls), shipping: calls(shippingCalls) };
+    const reconcile = createReconciler({ db, temporal, starter, ...owners, log });
     const activities = {
       async saveOrder(change: OrderChange): Promise<SavedOrder> {
         const { written, ...saved } = await projectOrder(db, change);
@@ -61,13 +65,14 @@ export const orders = defineService<typeof ordersSettings, OrdersTables>({
         await app.register(orderRoutes(deps));
         await app.register(streamRoutes({ ...deps, log }));
         await app.register(taskRoutes(deps));
+        await app.register(reconciliationRoutes({ reconcile }));
       },
       startApi: async () => live.start(),
       worker: {
         activities,
         workflows: {
           path: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)),
-          nearActivities: { ...activities, ...calls(inventoryCalls), ...calls(billingCalls), ...calls(shippingCalls) },
+          nearActivities: { ...activities, ...owners.inventory, ...owners.billing, ...owners.shipping },
         },
         loops: [starter.dispatcher, starter.partitions, figuresLoop(db, meter)],
       },

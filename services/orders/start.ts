@@ -53,6 +53,9 @@ export function createStarter({ db, temporal, waits, startLimit, metrics, log }:
   }
 
   return {
+    /** For an order whose workflow was lost: one that runs after all is left alone. */
+    startNow: start,
+
     /** Never waits and never fails: what it cannot start now stays pending, for the dispatcher. */
     startSoon(accepted: AcceptedOrder): void {
       const began = Date.now();

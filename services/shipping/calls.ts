@@ -15,6 +15,9 @@ export type ShippingCallsOptions = {
 
 export function createShippingCalls({ store, carrier, metrics, onChange }: ShippingCallsOptions): ShippingCalls {
   return {
+    listBooked: async ({ after, limit }) => ({ shipments: await store.booked(after, limit) }),
+    listReports: async ({ orderId }) => ({ reports: await store.reportsOf(orderId) }),
+
     async bookShipment(input) {
       checkText(input);
       const id = newId('shp');

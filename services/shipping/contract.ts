@@ -42,6 +42,13 @@ export type ShippingCalls = {
     fulfillmentId: string;
     orderId: string;
   }): Promise<{ outcome: 'cancelled' } | { outcome: 'tooLate'; status: ShipmentStatus }>;
+  /** Shipments that are booked and have not left, by id, from after `after` on: for comparing books. */
+  listBooked(page: { after: string; limit: number }): Promise<{ shipments: { shipmentId: string; orderId: string }[] }>;
+  /** What carriers have reported of an order's shipments, in the order in which it came: to tell it again. */
+  listReports(input: { orderId: string }): Promise<{ reports: ShipmentReport[] }>;
 };
 
-export const shippingCalls: CallsDefinition<ShippingCalls> = { service: 'shipping', names: ['bookShipment', 'cancelShipment'] };
+export const shippingCalls: CallsDefinition<ShippingCalls> = {
+  service: 'shipping',
+  names: ['bookShipment', 'cancelShipment', 'listBooked', 'listReports'],
+};

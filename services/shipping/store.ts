@@ -2,7 +2,7 @@ import { violatedConstraint } from '@waybill/kernel/database';
 import type { RelaySignal } from '@waybill/kernel/events';
 import { traceparentValue } from '@waybill/kernel/outbox';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import type { Address, BookShipmentInput, ShipmentStatus } from './contract.ts';
+import type { Address, BookShipmentInput, ShipmentReport, ShipmentStatus } from './contract.ts';
 import { leftStatuses, type ReportableStatus, shipmentMoves, shipmentStatuses } from './states.ts';
 
 export type ShipmentRow = {
@@ -52,6 +52,22 @@ export function createShipmentStore(db: Kysely<unknown>) {
   return {
     find,
     ofFulfillment,
+
+    /** Waiting for their carrier, in order of their ids. */
+    async booked(after: string, limit: number): Promise<{ shipmentId: string; orderId: string }[]> {
+      const { rows } = await sql<{ shipmentId: string; orderId: string }>`
+        select id as "shipmentId", order_id as "orderId" from shipment
+        where status in ('pending', 'booked') and booked_at is not null and id > ${after} order by id limit ${limit}`.execute(db);
+      return rows;
+    },
+
+    async reportsOf(orderId: string): Promise<ShipmentReport[]> {
+      const { rows } = await sql<ShipmentReport>`
+        select e.event_id as "eventId", s.fulfillment_id as "fulfillmentId", s.id as "shipmentId", e.status
+        from shipment s join carrier_event e on e.shipment_id = s.id
+        where s.order_id = ${orderId} and e.applied order by e.received_at`.execute(db);
+      return rows;
+    },
 
     /** Undefined when the fulfillment has a shipment or a tombstone already. */
     async book(

@@ -5,7 +5,7 @@ import { newId } from '@waybill/kernel/ids';
 import { formatMoney } from '@waybill/kernel/money';
 import type { Command } from 'commander';
 import { type Api, createApi, type Order, type PlaceOrder } from '../api.ts';
-import { loadConfiguration } from '../configuration.ts';
+import { type Configuration, loadConfiguration } from '../configuration.ts';
 import { type Act, type Context, print, table } from '../context.ts';
 import { examples } from '../examples.ts';
 import { CommandError, Interrupted } from '../failure.ts';
@@ -70,13 +70,15 @@ export function addOrders(program: Command, act: Act): void {
 /** The API of this root folder's installation, with its key. */
 export function apiOf(context: Context): Api {
   const configuration = loadConfiguration(context.root, context.io.env);
+  return createApi({ url: configuration.apiUrl, key: keyOf(context, configuration) });
+}
+
+export function keyOf(context: Context, configuration: Configuration): string {
   const key = configuration.text('ADMIN_API_KEY');
-  if (!key) {
-    throw new CommandError('unauthenticated', `there is no ADMIN_API_KEY in ${context.root.path}`, {
-      fix: 'start this machine’s installation once ("waybill local start -d"), name its root folder with -r, or set ADMIN_API_KEY',
-    });
-  }
-  return createApi({ url: configuration.apiUrl, key });
+  if (key) return key;
+  throw new CommandError('unauthenticated', `there is no ADMIN_API_KEY in ${context.root.path}`, {
+    fix: 'start this machine’s installation once ("waybill local start -d"), name its root folder with -r, or set ADMIN_API_KEY',
+  });
 }
 
 async function place(

@@ -66,6 +66,19 @@ export function createPaymentStore(db: Kysely<unknown>, options: { leaseMs: numb
   const leaseEnd = sql`now() + ${secondsOf(options.leaseMs)}`;
 
   return {
+    /** Payments that are open, or changed since then, in order of their ids. */
+    async openOrChanged(page: { since: string; after: string; limit: number }): Promise<PaymentRow[]> {
+      const { rows } = await sql<PaymentRow>`
+        select * from payment
+        where id > ${page.after} and (status in ('none', 'requiresAction', 'authorized') or updated_at >= ${page.since}::timestamptz)
+        order by id limit ${page.limit}`.execute(db);
+      return rows;
+    },
+
+    async byKeys(keys: readonly string[]): Promise<PaymentRow[]> {
+      return (await sql<PaymentRow>`select * from payment where key = any(${[...keys]})`.execute(db)).rows;
+    },
+
     /** Records a payment before its authorization is asked for, or takes over an attempt whose lease ran out. */
     async beginAuthorize(input: AuthorizePaymentInput & { id: string }): Promise<Begun> {
       for (;;) {

@@ -21,6 +21,20 @@ const stored = sql`jsonb_build_object('status', status, 'committed', committed_a
 
 export function createReservationStore(db: Db) {
   return {
+    /** Orders that hold stock, in order of their ids. */
+    async held(after: string, limit: number): Promise<string[]> {
+      const rows = await db
+        .selectFrom('reservation_line')
+        .select('order_id')
+        .distinct()
+        .where('status', '=', 'held')
+        .where('order_id', '>', after)
+        .orderBy('order_id')
+        .limit(limit)
+        .execute();
+      return rows.map(({ order_id }) => order_id);
+    },
+
     /** One round trip: the reservation if there is one, and otherwise where the SKUs are. */
     async situation({ orderId, generation }: Key, skus: readonly string[]): Promise<Situation> {
       const { rows } = await sql<Omit<Situation, 'stored'> & { stored: StoredReservation | null }>`

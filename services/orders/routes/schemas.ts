@@ -145,7 +145,7 @@ export const TaskSchema = Type.Object(
   {
     id: Type.String(),
     orderId: Type.String(),
-    kind: OneOf(['fraudReview', 'paymentException']),
+    kind: OneOf(['fraudReview', 'paymentException', 'reconciliation']),
     status: OneOf(['open', 'decided', 'closed']),
     summary: Type.String(),
     choices: Type.Array(Type.String()),
@@ -183,7 +183,7 @@ export const TaskQuery = Type.Object(
   {
     ...pageQuery,
     status: Type.Optional(OneOf(['open', 'decided', 'closed'])),
-    kind: Type.Optional(OneOf(['fraudReview', 'paymentException'])),
+    kind: Type.Optional(OneOf(['fraudReview', 'paymentException', 'reconciliation'])),
     orderId: Type.Optional(Id('ord')),
   },
   { additionalProperties: false },
@@ -197,4 +197,26 @@ export const ChoiceBody = Type.Object({ choice: OneOf(['amend', 'wait', 'cancel'
 export const DecisionBody = Type.Object(
   { decision: Text({ max: 50 }), note: Type.Optional(Lines({ max: 1_000 })) },
   { additionalProperties: false },
+);
+
+export const ReconciliationBody = Type.Object(
+  { since: Type.String({ format: 'date-time', description: 'The moment that this installation was put back to.' }) },
+  { additionalProperties: false },
+);
+export const ReconciliationSchema = Type.Object(
+  {
+    since: Timestamp,
+    checked: Type.Object({ orders: Type.Integer(), payments: Type.Integer(), reservations: Type.Integer(), shipments: Type.Integer() }),
+    differences: Type.Array(
+      Type.Object({
+        about: OneOf(['workflow', 'order', 'payment', 'stock', 'shipment']),
+        orderId: Type.Optional(Type.String()),
+        summary: Type.String(),
+        /** What was done about it; `task` is for a person. */
+        action: OneOf(['restarted', 'ended', 'released', 'task']),
+        taskId: Type.Optional(Type.String()),
+      }),
+    ),
+  },
+  { title: 'Reconciliation' },
 );
