@@ -26,6 +26,7 @@ describe('help', () => {
         temporal              the Temporal of the cluster: install, schema, namespaces, status
         cluster               make a cluster, and find out whether one will do
         secrets               make, name and exchange the secrets of an installation
+        upgrade [options]     tell whether running orders can go on with the code at hand
         do                    single pieces of work on the databases
         orders                place, find, follow and cancel orders through the API
         config                read and change the configuration

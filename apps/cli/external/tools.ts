@@ -133,7 +133,7 @@ function lastLines(text: string): string {
   const lines = text
     .trim()
     .split('\n')
-    .filter((line) => line.trim() !== '' && !/^(WARNING|I\d{4}|W\d{4}|level=(INFO|WARN))/.test(line));
+    .filter((line) => line.trim() !== '' && !/^(WARNING|walk\.go|Use --debug|I\d{4}|W\d{4}|level=(INFO|WARN))/.test(line));
   return lines.slice(-6).join('\n');
 }
 

@@ -48,7 +48,7 @@ async function answer(session: Session, ask: Ask): Promise<string> {
 export function lastWords(text: string): string {
   const lines = text
     .split('\n')
-    .filter((line) => line.trim() !== '')
+    .filter((line) => line.trim() !== '' && !/^\s+at |^Node\.js v/.test(line)) // where a stack went through says less than its head
     .map(readable);
   return lines
     .slice(-4)

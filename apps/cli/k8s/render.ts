@@ -88,6 +88,9 @@ function platformConfiguration(session: Session, rendered: readonly Environment[
   return { ...configuration, cli };
 }
 
+/** What manifests are rendered for: they must not depend on what Helm was built with, nor on the cluster at hand. */
+const oldestKubernetes = '1.29.0';
+
 async function templateOf(session: Session, release: Release): Promise<KubeObject[]> {
   if (!existsSync(join(release.chart, 'Chart.yaml'))) {
     throw new CommandError('not_found', `there is no chart in ${release.chart}`, { fix: 'run this from a complete checkout of waybill' });
@@ -96,7 +99,17 @@ async function templateOf(session: Session, release: Release): Promise<KubeObjec
   const values = valuesPaths(session.context.root, release).flatMap((path) => ['--values', path]);
   const { stdout } = await session.tools.read(
     'helm',
-    ['template', release.name, release.chart, '--namespace', release.namespace, ...values, '--skip-tests'],
+    [
+      'template',
+      release.name,
+      release.chart,
+      '--namespace',
+      release.namespace,
+      ...values,
+      '--kube-version',
+      oldestKubernetes,
+      '--skip-tests',
+    ],
     { repeated: true },
   );
   return inNamespace(parseManifests(stdout, `the chart ${release.name}`), release.namespace);

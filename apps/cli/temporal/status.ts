@@ -97,28 +97,15 @@ export function judge(findings: readonly Finding[]): Pick<TemporalReport, 'state
 
 /** From the bundled PostgreSQL; of one elsewhere only the schema Job knows. */
 async function schemaOf({ tools }: Session): Promise<string | undefined> {
-  const query = (database: string) => `select '${database} ' || curr_version from schema_version where version_partition = 0`;
+  // The server trusts nobody, not even its own pod; the password stays in there.
+  const login = 'PGPASSWORD=$(head -n 1 /run/secrets/platform/POSTGRES_PASSWORD) exec psql -h 127.0.0.1 -U postgres -XAtq "$@"';
+  const pod = ['exec', '--namespace', 'infra', 'statefulset/postgresql', '--container', 'postgresql', '--', 'sh', '-c', login, 'psql'];
   const found: string[] = [];
   for (const database of ['temporal', 'temporal_visibility']) {
-    const args = [
-      'exec',
-      '--namespace',
-      'infra',
-      'statefulset/postgresql',
-      '--container',
-      'postgresql',
-      '--',
-      'psql',
-      '-U',
-      'postgres',
-      '-XAtq',
-      '-d',
-      database,
-      '-c',
-      query(database),
-    ];
+    const query = 'select curr_version from schema_version where version_partition = 0';
+    const args = [...pod, '-d', database, '-c', query];
     const ran = await tools.read('kubectl', args, { accept: [1, 2], timeoutMs: 20_000 }).catch(() => undefined);
-    if (ran?.code === 0) found.push(ran.stdout.trim());
+    if (ran?.code === 0) found.push(`${database} ${ran.stdout.trim()}`);
   }
   return found.length > 0 ? found.join(', ') : undefined;
 }
