@@ -18,6 +18,7 @@ const usage = `waybill-server: runs roles of Waybill in this process
   waybill-server seed               add what is missing of the demo catalogue, and end
   waybill-server check-upgrade      replay real orders with the workflow code of this build; fails when one would break
   waybill-server builds             which builds work on orders, and how many are open on each
+  waybill-server files VERB PATH    work on a mounted volume, for "waybill backup" and "restore" in a cluster
   waybill-server set-current BUILD  give new orders, and those that move on, to a build; "none" is workers without a version
 
   -c, --config FILE    YAML file of settings (KEY: value)
@@ -81,6 +82,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     await seedAll(settings, createLogger({ level: settings.LOG_LEVEL }));
     return 0;
   }
+  if (command === 'files') return (await import('./operations/files.ts')).workOnFiles(names);
   if (command !== 'run') {
     const { runOperation } = await import('./operations/run.ts'); // a server has no use for it
     const done = await runOperation(command, sources, values, names);
