@@ -47,6 +47,7 @@ export function extractTar(folder: string): Writable {
   let left = 0;
   let padding = 0;
   let file: FileHandle | undefined;
+  let working: Promise<void> = Promise.resolve();
 
   async function endFile(): Promise<void> {
     const done = file;
@@ -98,17 +99,17 @@ export function extractTar(folder: string): Writable {
 
   return new Writable({
     write(chunk: Buffer, _encoding, done) {
-      take(chunk).then(() => done(), done);
+      working = take(chunk);
+      working.then(() => done(), done);
     },
     final(done) {
       if (left > 0 || head.length > 0) done(new WaybillError('invalid', 'the archive ends in the middle of a file'));
       else done();
     },
     destroy(error, done) {
-      endFile().then(
-        () => done(error),
-        () => done(error),
-      );
+      // A file that is just being opened has to be closed too.
+      const over = () => done(error);
+      working.then(endFile, endFile).then(over, over);
     },
   });
 }

@@ -14,7 +14,7 @@ import { type OpenOrderRow, openOrders, statusesOf } from './store/reconcile.ts'
 import { findAccepted } from './store/starts.ts';
 import type { OrdersTables } from './store/tables.ts';
 
-export type Difference = {
+type Difference = {
   about: 'workflow' | 'order' | 'payment' | 'stock' | 'shipment';
   orderId: string | null;
   summary: string;
