@@ -31,6 +31,9 @@ describe('help', () => {
         orders                place, find, follow and cancel orders through the API
         config                read and change the configuration
         images                the container image of this checkout
+        backup [options]      copy everything as it is at one instant, encrypted, while it runs
+        restore [options]     put a backup in place, start, and compare what it holds with the world outside
+        reconcile [options]   compare the books of all services, Temporal and the payment provider; what differs becomes tasks
         doctor                say what is missing on this machine, and how to get it
         completion <shell>    print what makes the Tab key complete this command
         help [command]        display help for command

@@ -1,4 +1,4 @@
-import { createReadStream, existsSync, readFileSync, rmSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Configuration } from '../configuration.ts';
 import { CommandError } from '../failure.ts';
@@ -7,7 +7,7 @@ import { liveRunState } from '../local/run-file.ts';
 import manifest from '../package.json' with { type: 'json' };
 import type { Root } from '../root.ts';
 import type { BackupSource } from './server-backup.ts';
-import { snapshotTemporal } from './temporal-snapshot.ts';
+import { removeCopy, snapshotTemporal } from './temporal-snapshot.ts';
 
 export const temporalName = 'temporal.db.gz.enc';
 
@@ -49,7 +49,7 @@ export function localSource(root: Root, configuration: Configuration): BackupSou
         position,
         name: temporalName,
         content: createReadStream(copy),
-        done: async () => rmSync(copy, { force: true }),
+        done: () => removeCopy(copy),
       };
     },
   };
