@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-/** Charts, dashboards and alerts, by Helm, kube-score and Prometheus, which `npm ci` does not bring. */
+/** What needs Helm, kube-score, Prometheus or an S3 server, which `npm ci` does not bring. */
 export default defineConfig({
   test: {
     globalSetup: ['test/global-setup.ts'],
-    include: ['deploy/**/*.test.ts', 'test/monitoring/*.test.ts'],
+    include: ['deploy/**/*.test.ts', 'test/monitoring/*.test.ts', 'apps/cli/backup/s3-server.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -1,19 +1,15 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { Readable } from 'node:stream';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { freePort } from '@waybill/embedded/ports';
 import { tarEnd, tarHeader, tarPadding } from '@waybill/kernel/tar';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { openSession } from '../k8s/session.ts';
 import { rootAt } from '../root.ts';
 import { folderStore } from './folder-store.ts';
-import { s3Store } from './s3-store.ts';
 import { seal, unseal } from './sealed-stream.ts';
-import type { BackupStore } from './store.ts';
+import { checkStore, stream, version } from './testing/store.ts';
 import { openVolume } from './volume.ts';
 import { volumeStore } from './volume-store.ts';
 
@@ -21,89 +17,10 @@ const folder = mkdtempSync(join(tmpdir(), 'waybill-stores-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const never = new AbortController().signal;
-const version = (n: number) => `2026112${n}T120000Z-00ff`;
-const stream = (...chunks: Buffer[]) => Readable.from(chunks, { objectMode: false });
-
-/** What every place for backups must do, whatever it is. */
-async function check(store: BackupStore): Promise<void> {
-  expect(await store.versions()).toEqual([]);
-  expect(await store.readText(version(1), 'manifest.json')).toBeUndefined();
-  const large = randomBytes(40 * 1024 * 1024 + 17); // more than two parts of an upload
-  await store.write(version(2), 'large.enc', stream(large), never);
-  await store.write(version(1), 'manifest.json', stream(Buffer.from('{"a": "ü & <b>"}')), never);
-  await store.write(version(1), 'empty', stream(), never).catch(() => {}); // S3 has no upload without a part
-  expect(await store.versions()).toEqual([version(1), version(2)]);
-  expect(await store.readText(version(1), 'manifest.json')).toBe('{"a": "ü & <b>"}');
-  expect((await buffer(await store.read(version(2), 'large.enc'))).equals(large)).toBe(true);
-
-  const stop = new AbortController();
-  const endless = Readable.from(
-    (async function* () {
-      for (let n = 0; ; n++) {
-        if (n === 30) stop.abort(new Error('interrupted'));
-        yield randomBytes(1024 * 1024);
-      }
-    })(),
-    { objectMode: false },
-  );
-  await expect(store.write(version(3), 'cut.enc', endless, stop.signal)).rejects.toThrow();
-  const broken = Readable.from(
-    (async function* () {
-      yield randomBytes(100);
-      throw new Error('the server went away');
-    })(),
-    { objectMode: false },
-  );
-  await expect(store.write(version(3), 'broken.enc', broken, never)).rejects.toThrow('the server went away');
-  for (const name of ['cut.enc', 'broken.enc']) expect(await store.readText(version(3), name)).toBeUndefined();
-  await store.remove(version(2));
-  await store.remove(version(3));
-  expect(await store.versions()).toEqual([version(1)]);
-}
-
 test('a folder keeps backups', async () => {
   const path = join(folder, 'plain');
-  await check(folderStore(path));
+  await checkStore(folderStore(path));
   expect(readdirSync(join(path, version(1)))).not.toContain('empty.part');
-});
-
-function findS3(): string | undefined {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), join(homedir(), 'go', 'bin')];
-  return folders.map((one) => join(one, 'versitygw')).find((path) => spawnSync(path, ['--version']).status === 0);
-}
-
-const s3Server = findS3();
-
-// go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
-describe.skipIf(s3Server === undefined)('an S3 server', () => {
-  let server: ChildProcess;
-  let environment: Record<string, string>;
-  beforeAll(async () => {
-    const port = await freePort();
-    const data = join(folder, 's3');
-    mkdirSync(join(data, 'shop'), { recursive: true });
-    server = spawn(s3Server ?? '', ['--access', 'someone', '--secret', 'very-secret', '--port', `127.0.0.1:${port}`, 'posix', data], {
-      stdio: 'ignore',
-    });
-    environment = {
-      AWS_ACCESS_KEY_ID: 'someone',
-      AWS_SECRET_ACCESS_KEY: 'very-secret',
-      AWS_REGION: 'us-east-1',
-      AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${port}`,
-    };
-    const answers = () => fetch(`http://127.0.0.1:${port}/`).then(Boolean, () => false);
-    while (!(await answers())) await new Promise((resolve) => setTimeout(resolve, 100));
-  });
-  afterAll(() => server?.kill());
-
-  test('keeps backups', () => check(s3Store('s3://shop/some/where', environment)), 120_000);
-
-  test('that refuses says why', async () => {
-    const wrong = s3Store('s3://shop', { ...environment, AWS_SECRET_ACCESS_KEY: 'wrong' });
-    await expect(wrong.versions()).rejects.toThrow(/SignatureDoesNotMatch/);
-    await expect(s3Store('s3://nowhere', environment).versions()).rejects.toThrow('there is no bucket nowhere');
-    expect(() => s3Store('s3://shop', {})).toThrow('AWS_ACCESS_KEY_ID');
-  });
 });
 
 describe('a volume of a cluster', () => {
@@ -139,7 +56,7 @@ exec '${process.execPath}' -e '${program}' -- "\${args[@]}"
 
   test('keeps backups', async () => {
     const store = await volumeStore(sessionWithoutCluster({ '/backups': join(folder, 'volume') }), 'backups');
-    await check(store);
+    await checkStore(store);
     await store.close();
   }, 180_000);
 
