@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { CommandError } from '../failure.ts';
 import { writeWhole } from '../yaml-file.ts';
+import { clearFailedJobs } from './failed-jobs.ts';
 import { writeManifests } from './manifests.ts';
 import type { Release } from './releases.ts';
 import { objectsOf, type Rendered, valuesPaths } from './render.ts';
@@ -31,7 +32,10 @@ export async function installRelease(
   options: { takeOver: boolean },
 ): Promise<void> {
   const { context, tools, configuration } = session;
-  if (!context.dryRun) await clearPending(session, release, options.takeOver);
+  if (!context.dryRun) {
+    await clearPending(session, release, options.takeOver);
+    if (release.part === 'infra') await clearFailedJobs(session, release);
+  }
   const chart = rendered.overlaid ? plainChart(session, release, rendered) : release.chart;
   const values = rendered.overlaid ? [] : valuesPaths(context.root, release).flatMap((path) => ['--values', path]);
   // Helm 4 would apply by the server, which refuses to take back a replica count that "k8s stop" or an HPA has set.
