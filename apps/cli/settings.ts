@@ -52,6 +52,12 @@ export const cliSettings = {
   K8S_REPLICAS: setting.optional(
     setting.list({ description: 'Replicas that differ from the charts: prod/orders-api=3. Written by "k8s scale".' }),
   ),
+  K8S_EARLIER_BUILDS: setting.optional(
+    setting.list({
+      description:
+        'Builds whose workers stay beside the newest until the last order that began on them has ended: prod/TAG. Written by "k8s quickstart", "start" and "rollback".',
+    }),
+  ),
   K8S_IMAGE: setting.optional(
     setting.text({
       description: 'Image of the cluster’s pods, as REPOSITORY:TAG or REPOSITORY@DIGEST; by default the one of this version.',

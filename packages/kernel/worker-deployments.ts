@@ -128,12 +128,20 @@ export async function lastPollOf(
   return polls.length > 0 ? new Date(Math.max(...polls)) : undefined;
 }
 
-/** How many workflows are open whose last step ran on a build; without one, those that never ran on any. */
-export async function countOpen({ client }: Temporal, version: { name: string; buildId: string } | undefined): Promise<number> {
+/**
+ * How many workflows are open whose last step ran on a build; without one, those that never ran on any. With `pinned` only
+ * those that stay there.
+ */
+export async function countOpen(
+  { client }: Temporal,
+  version: { name: string; buildId: string } | undefined,
+  { pinned = false }: { pinned?: boolean } = {},
+): Promise<number> {
   const where = version
     ? `TemporalWorkerDeploymentVersion = "${version.name}:${version.buildId}"`
     : 'TemporalWorkerDeploymentVersion is null';
-  const { count } = await client.workflow.count(`ExecutionStatus = "Running" and ${where}`).catch((error: unknown) => {
+  const stay = pinned ? ' and TemporalWorkflowVersioningBehavior = "Pinned"' : '';
+  const { count } = await client.workflow.count(`ExecutionStatus = "Running" and ${where}${stay}`).catch((error: unknown) => {
     throw fromTemporalError(error) ?? error;
   });
   return count;

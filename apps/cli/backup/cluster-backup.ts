@@ -1,9 +1,9 @@
 import { CommandError } from '../failure.ts';
 import { openForward } from '../k8s/forward.ts';
-import { workloadsOf } from '../k8s/lifecycle.ts';
 import type { KubeObject } from '../k8s/objects.ts';
 import { releasesOf } from '../k8s/releases.ts';
 import { readIfThere, type Session } from '../k8s/session.ts';
+import { workloadsOf } from '../k8s/workloads.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { readSecrets, secretsPath } from '../secrets.ts';
 import type { BackupSource } from './server-backup.ts';

@@ -36,6 +36,7 @@ function addInstalling(k8s: Command, act: Act): void {
     .option('--no-verify', 'leave out the test order')
     .option('--no-check', 'do not ask first whether the cluster can take it')
     .option('--take-over', 'go on where another install was killed')
+    .option('--force-upgrade', 'let a new build take over although an order would stop under it')
     .description('install everything and drive an order through it; on an installation that is there, upgrade it')
     .addHelpText(
       'after',
@@ -48,6 +49,7 @@ function addInstalling(k8s: Command, act: Act): void {
     .action(act(quickstart));
   withSelector(select(k8s.command('start')))
     .option('--take-over', 'go on where another install was killed')
+    .option('--force-upgrade', 'let a new build take over although an order would stop under it')
     .description('start what was stopped, and bring back what was deleted')
     .addHelpText('after', examples('waybill k8s start', 'waybill k8s start -e staging -l apps'))
     .action(act(start));

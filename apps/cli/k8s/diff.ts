@@ -1,5 +1,6 @@
 import { type Context, print } from '../context.ts';
-import { inNamespace, parseManifests, writeManifests } from './manifests.ts';
+import { installedObjects } from './helm.ts';
+import { writeManifests } from './manifests.ts';
 import { isHook, type KubeObject, nameOf } from './objects.ts';
 import { type Release, selectReleases } from './releases.ts';
 import { objectsOf, type Rendered, render } from './render.ts';
@@ -30,7 +31,7 @@ export async function diff(context: Context, options: SelectOptions): Promise<un
 async function compare(session: Session, release: Release, rendered: Rendered): Promise<Difference> {
   // A hook runs at every install and is no state to compare.
   const wanted = objectsOf(rendered, release).filter((object) => !isHook(object));
-  const before = await installed(session, release);
+  const before = await installedObjects(session, release);
   const isIn = (list: readonly KubeObject[], object: KubeObject) => list.some((other) => nameOf(other) === nameOf(object));
   const known = wanted.filter((object) => isIn(before, object));
   return {
@@ -39,12 +40,6 @@ async function compare(session: Session, release: Release, rendered: Rendered): 
     removed: before.filter((object) => !isIn(wanted, object)).map(nameOf),
     text: known.length === 0 ? '' : await live(session, known),
   };
-}
-
-/** What Helm says it has installed; nothing when it has not. */
-async function installed(session: Session, { name, namespace }: Release): Promise<KubeObject[]> {
-  const ran = await session.tools.read('helm', ['get', 'manifest', name, '--namespace', namespace], { accept: [1], repeated: true });
-  return ran.code === 0 ? inNamespace(parseManifests(ran.stdout, `the manifest of ${name}`), namespace) : [];
 }
 
 /** Against the live objects, so that what somebody changed by hand is seen as well. Exit code 1 of kubectl means a difference. */

@@ -4,7 +4,8 @@ import { parse, stringify } from 'yaml';
 import { CommandError } from '../failure.ts';
 import { writeWhole } from '../yaml-file.ts';
 import { clearFailedJobs } from './failed-jobs.ts';
-import { writeManifests } from './manifests.ts';
+import { inNamespace, parseManifests, writeManifests } from './manifests.ts';
+import type { KubeObject } from './objects.ts';
 import type { Release } from './releases.ts';
 import { objectsOf, type Rendered, valuesPaths } from './render.ts';
 import { readIfThere, type Session } from './session.ts';
@@ -94,29 +95,36 @@ async function clearPending(session: Session, release: Release, takeOver: boolea
   ]);
 }
 
-/** Goes back to a revision, by default the last good one before the current. */
-export async function rollbackRelease(session: Session, release: Release, to: number | undefined): Promise<number> {
+/** The revision to go back to: the one that is named, else the last good one before the current. */
+export async function revisionBefore(session: Session, release: Release, to: number | undefined): Promise<number> {
   const history = await historyOf(session, release);
   const current = history.at(-1);
   const target =
     to ?? history.toReversed().find(({ revision, status }) => revision < (current?.revision ?? 0) && status === 'superseded')?.revision;
-  if (current === undefined || target === undefined || !history.some(({ revision }) => revision === target)) {
-    throw new CommandError(
-      'conflict',
-      `${release.name} in ${release.namespace} has no revision ${to ?? 'before the current one'} to go back to`,
-      {
-        fix: `"waybill k8s history -e ${session.environment} -l ${release.name}" shows the ones there are`,
-      },
-    );
-  }
-  const timeout = `${session.configuration.cli.K8S_TIMEOUT / 1_000}s`;
-  const mode = (await session.helmMajor()) >= 4 ? ['--server-side=false'] : [];
-  await session.tools.change(
-    'helm',
-    ['rollback', release.name, String(target), '--namespace', release.namespace, ...mode, '--timeout', timeout],
+  if (current !== undefined && target !== undefined && history.some(({ revision }) => revision === target)) return target;
+  throw new CommandError(
+    'conflict',
+    `${release.name} in ${release.namespace} has no revision ${to ?? 'before the current one'} to go back to`,
     {
-      timeoutMs: session.configuration.cli.K8S_TIMEOUT + 120_000,
+      fix: `"waybill k8s history -e ${session.environment} -l ${release.name}" shows the ones there are`,
     },
   );
-  return target;
+}
+
+export async function rollbackRelease(session: Session, { name, namespace }: Release, revision: number): Promise<void> {
+  const timeout = `${session.configuration.cli.K8S_TIMEOUT / 1_000}s`;
+  const mode = (await session.helmMajor()) >= 4 ? ['--server-side=false'] : [];
+  await session.tools.change('helm', ['rollback', name, String(revision), '--namespace', namespace, ...mode, '--timeout', timeout], {
+    timeoutMs: session.configuration.cli.K8S_TIMEOUT + 120_000,
+  });
+}
+
+/** What Helm has installed as a release, now or in an earlier revision; nothing when it has not. */
+export async function installedObjects(session: Session, { name, namespace }: Release, revision?: number): Promise<KubeObject[]> {
+  const which = revision === undefined ? [] : ['--revision', String(revision)];
+  const ran = await session.tools.read('helm', ['get', 'manifest', name, '--namespace', namespace, ...which], {
+    accept: [1],
+    repeated: true,
+  });
+  return ran.code === 0 ? inNamespace(parseManifests(ran.stdout, `the manifest of ${name}`), namespace) : [];
 }

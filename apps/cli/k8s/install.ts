@@ -2,10 +2,11 @@ import { proseOf } from '../context.ts';
 import { generateSecrets, secretsPath } from '../secrets.ts';
 import { adoptSecrets } from './adopt.ts';
 import { applySecrets } from './cluster-secrets.ts';
+import { handOver, prepareHandOver, removeBeside } from './hand-over.ts';
 import { installRelease } from './helm.ts';
 import { namespaceObject } from './manifests.ts';
 import type { Release } from './releases.ts';
-import { type Rendered, render } from './render.ts';
+import { render } from './render.ts';
 import type { Session } from './session.ts';
 import { waitForRelease, withReasons } from './wait.ts';
 
@@ -22,22 +23,43 @@ export async function prepareSecrets(session: Session): Promise<void> {
   }
 }
 
-/** Installs or upgrades the releases in order, each ready before the next that needs it. */
-export async function installAll(session: Session, releases: readonly Release[], options: { takeOver?: boolean } = {}): Promise<Rendered> {
+export type InstallOptions = {
+  takeOver?: boolean;
+  /** Lets go of builds whose last order has ended. */
+  tidy?: boolean;
+  /** Does not ask whether running orders can go on with the new build. */
+  forceUpgrade?: boolean;
+};
+
+/**
+ * Installs or upgrades the releases in order, each ready before the next that needs it. Returns the session with what was
+ * decided on the way.
+ */
+export async function installAll(begun: Session, releases: readonly Release[], options: InstallOptions = {}): Promise<Session> {
+  let session = begun;
   const { context, tools } = session;
-  const rendered = await render(session);
+  let rendered = await render(session);
   const namespaces = releases.map(({ namespace }) => namespace);
   await tools.change('kubectl', ['apply', '--server-side', '--force-conflicts', '--field-manager=waybill', '-f', '-'], {
     input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: namespaces.map(namespaceObject) }),
   });
   await applySecrets(session, namespaces);
   for (const release of releases) {
+    if (release.part === 'apps' && !context.dryRun) {
+      session = await prepareHandOver(session, rendered, options);
+      if (session !== begun) rendered = await render(session);
+    }
     proseOf(context)(`${release.name} → namespace ${release.namespace}`);
     await withReasons(session, release, installRelease(session, release, rendered, { takeOver: options.takeOver ?? false }));
     // Monitoring watches the rest and nothing needs it, so it may become ready by and by.
     if (!context.dryRun && release.part === 'infra') await waitForRelease(session, release);
   }
   const later = releases.filter(({ part }) => part !== 'infra').toReversed();
-  if (!context.dryRun) for (const release of later) await waitForRelease(session, release);
-  return rendered;
+  if (context.dryRun) return session;
+  for (const release of later) await waitForRelease(session, release);
+  if (later.some(({ part }) => part === 'apps')) {
+    await handOver(session);
+    await removeBeside(session, rendered);
+  }
+  return session;
 }

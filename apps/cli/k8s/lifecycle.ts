@@ -8,12 +8,13 @@ import { openSession, remember, type Session } from './session.ts';
 import type { SelectOptions } from './status.ts';
 import { parseReplicas } from './values.ts';
 import { waitForRelease } from './wait.ts';
+import { workloadsOf } from './workloads.ts';
 
 /** How many replicas a workload had before it was stopped. */
 const rememberedAt = 'waybill.dev/replicas';
 
 /** Brings an installation back: starts what was stopped, and makes again what was deleted. */
-export async function start(context: Context, options: SelectOptions & { takeOver?: boolean }): Promise<undefined> {
+export async function start(context: Context, options: SelectOptions & { takeOver?: boolean; forceUpgrade?: boolean }): Promise<undefined> {
   const session = openSession(context, options);
   const releases = selectReleases(session, options.part);
   if (!context.dryRun) await requireInstalled(session, releases);
@@ -26,7 +27,7 @@ export async function start(context: Context, options: SelectOptions & { takeOve
       await annotate(session, workload, `${rememberedAt}-`);
     }
   }
-  await installAll(session, releases, { takeOver: options.takeOver ?? false });
+  await installAll(session, releases, options);
   print(context, { started: releases.map(({ name }) => name) }, ['everything is ready']);
 }
 
@@ -124,14 +125,6 @@ async function refuseAutoscaled(session: Session, workloads: readonly KubeObject
       },
     );
   }
-}
-
-export async function workloadsOf(session: Session, release: Release, selector?: string): Promise<KubeObject[]> {
-  const labels = [`app.kubernetes.io/instance=${release.name}`, 'app.kubernetes.io/part-of=waybill', ...(selector ? [selector] : [])].join(
-    ',',
-  );
-  const args = ['get', 'deployments,statefulsets', '--namespace', release.namespace, '--selector', labels, '--output', 'json'];
-  return (JSON.parse((await session.tools.read('kubectl', args, { repeated: true })).stdout) as { items: KubeObject[] }).items; // what kubectl prints
 }
 
 async function requireInstalled(session: Session, releases: readonly Release[]): Promise<void> {

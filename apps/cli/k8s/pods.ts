@@ -1,9 +1,9 @@
 import { type Context, print } from '../context.ts';
 import { CommandError, Interrupted } from '../failure.ts';
-import { workloadsOf } from './lifecycle.ts';
 import { type Release, releasesOf, selectReleases } from './releases.ts';
 import { openSession, type Session } from './session.ts';
 import type { SelectOptions } from './status.ts';
+import { workloadsOf } from './workloads.ts';
 
 type LogOptions = SelectOptions & { follow?: boolean; lines: string; since?: string; previous?: boolean };
 
@@ -72,7 +72,15 @@ export async function remove(context: Context, options: SelectOptions & { yes?: 
     await tools.change('helm', ['uninstall', name, '--namespace', namespace, '--ignore-not-found', '--wait', '--timeout', '300s'], {
       timeoutMs: 360_000,
     });
-    await tools.change('kubectl', ['delete', 'jobs', '--namespace', namespace, '--selector', `app.kubernetes.io/instance=${name}`]);
+    // Helm leaves Jobs that were hooks, and workers that a rollback has put beside the release.
+    await tools.change('kubectl', [
+      'delete',
+      'jobs,deployments',
+      '--namespace',
+      namespace,
+      '--selector',
+      `app.kubernetes.io/instance=${name}`,
+    ]);
     if (!options.volumes) continue;
     await tools.change('kubectl', ['delete', 'pvc', '--namespace', namespace, '--selector', `app.kubernetes.io/instance=${name}`]);
   }

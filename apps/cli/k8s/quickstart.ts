@@ -18,12 +18,13 @@ export type QuickstartOptions = {
   verify: boolean;
   check: boolean;
   takeOver?: boolean;
+  forceUpgrade?: boolean;
   sku?: string;
 };
 
 /** From an empty cluster to an order that went through it; on an installation that is there, an upgrade. */
 export async function quickstart(context: Context, options: QuickstartOptions): Promise<number> {
-  const session = choose(context, options);
+  let session = choose(context, options);
   const { environment, tools, configuration } = session;
   const say = proseOf(context);
   await requireTool(tools, 'kubectl');
@@ -35,7 +36,7 @@ export async function quickstart(context: Context, options: QuickstartOptions): 
     if (!report.ok) throw new CommandError('unavailable', 'the cluster cannot take this installation', { fix: report.fix });
   }
   await prepareSecrets(session);
-  await installAll(session, releases, { takeOver: options.takeOver ?? false });
+  session = await installAll(session, releases, { ...options, tidy: true });
   if (!releases.some(({ name }) => name === 'waybill')) return 0;
   if (!context.dryRun && !(await wasBegun(session))) {
     if (options.seed) await runJob(session, 'seed');

@@ -1,8 +1,9 @@
 import { type Context, print, table } from '../context.ts';
 import { CommandError } from '../failure.ts';
-import { historyOf, rollbackRelease } from './helm.ts';
-import { selectReleases } from './releases.ts';
-import { openSession } from './session.ts';
+import { handOver, keepBeside, rememberRunning } from './hand-over.ts';
+import { historyOf, revisionBefore, rollbackRelease } from './helm.ts';
+import { type Release, selectReleases } from './releases.ts';
+import { openSession, type Session } from './session.ts';
 import type { SelectOptions } from './status.ts';
 import { waitForRelease, withReasons } from './wait.ts';
 
@@ -40,12 +41,23 @@ export async function rollback(context: Context, options: SelectOptions & { to?:
   }
   const done: { release: string; revision: number }[] = [];
   for (const release of releases) {
-    const revision = await withReasons(session, release, rollbackRelease(session, release, to));
+    const revision = await revisionBefore(session, release, to);
+    await goBack(session, release, revision);
     done.push({ release: release.name, revision });
-    if (!context.dryRun) await waitForRelease(session, release);
   }
   print(context, { rolledBack: done }, [
     ...done.map(({ release, revision }) => `${release} ${context.dryRun ? 'would be' : 'is'} as in revision ${revision} again`),
     ...(context.dryRun ? [] : ['the next "quickstart" installs what the settings say: correct them first (K8S_IMAGE, env-custom)']),
   ]);
+}
+
+/** Orders that began on the code that goes keep its workers, and what is new gets the code that comes back. */
+async function goBack(session: Session, release: Release, revision: number): Promise<void> {
+  const kept = release.part === 'apps' ? await keepBeside(session, release, revision) : [];
+  await withReasons(session, release, rollbackRelease(session, release, revision));
+  if (session.context.dryRun) return;
+  // Workers that stay for their orders need not be well for the rest to be back.
+  const selector = kept.length > 0 ? { selector: `app.kubernetes.io/version notin (${kept.join(', ')})` } : {};
+  await waitForRelease(session, release, selector);
+  if (release.part === 'apps') await handOver(await rememberRunning(session));
 }

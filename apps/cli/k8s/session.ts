@@ -32,21 +32,26 @@ export function openSession(context: Context, options: { env?: string } = {}): S
   };
 }
 
-/** Keeps a choice that was made on the command line in config.yml, so that the next command means the same installation. */
-export function remember(session: Session, changes: Record<string, string>): Session {
+/** Keeps what was chosen or found out in config.yml, so that the next command means the same installation; undefined takes it out. */
+export function remember(session: Session, changes: Record<string, string | undefined>): Session {
   const { context, configuration, environment } = session;
   const news = Object.entries(changes).filter(([key, value]) => configuration.text(key) !== value);
   if (news.length === 0) return session;
-  if (context.dryRun) {
-    const env = { ...context.io.env, ...Object.fromEntries(news) };
-    return openSession({ ...context, io: { ...context.io, env } }, { env: environment });
+  if (!context.dryRun) write(context, news);
+  // A choice of now is stronger than what the environment says.
+  const env = { ...context.io.env, ...Object.fromEntries(news) };
+  return openSession({ ...context, io: { ...context.io, env } }, { env: environment });
+}
+
+function write({ root, io }: Context, changes: readonly (readonly [string, string | undefined])[]): void {
+  createRoot(root);
+  const file = readYamlFile(root.config);
+  for (const [key, value] of changes) {
+    if (value === undefined) file.document.delete(key);
+    else file.document.set(key, value);
   }
-  createRoot(context.root);
-  const file = readYamlFile(context.root.config);
-  for (const [key, value] of news) file.document.set(key, value);
   writeYamlFile(file, 0o600);
-  for (const [key, value] of news) context.io.err(`${key} = ${value} (in ${context.root.config})`);
-  return { ...openSession(context, { env: environment }) };
+  for (const [key, value] of changes) io.err(`${key} ${value === undefined ? 'is taken out' : `= ${value}`} (in ${root.config})`);
 }
 
 /** The text of a file, or undefined when there is none. */

@@ -4,6 +4,8 @@ import { allSettings } from '@waybill/server/settings';
 import { parse } from 'yaml';
 import type { Configuration } from '../configuration.ts';
 import { CommandError } from '../failure.ts';
+import { parseEarlierBuilds } from './builds.ts';
+import type { ImageValues } from './image.ts';
 import { deployFolder, type Environment, type Release, type Topology } from './releases.ts';
 
 export type Values = { [key: string]: unknown };
@@ -30,22 +32,8 @@ export function valuesFor(release: Release, environment: Environment, configurat
     image,
     config: settingsForTheCluster(configuration),
     entrance: { type: configuration.cli.K8S_ENTRANCE, ...(host !== undefined && { host }) },
-    components: replicas(configuration, environment),
+    components: merge(replicas(configuration, environment), earlierBuilds(configuration, environment, { topology, newest: image.tag })),
   });
-}
-
-export type ImageValues = { repository: string; tag?: string; digest?: string };
-
-/** REPOSITORY:TAG or REPOSITORY@DIGEST; a registry's port is no tag. */
-export function parseImage(text: string): ImageValues {
-  const [name = '', digest] = text.split('@');
-  const colon = name.lastIndexOf(':');
-  const hasTag = colon > name.lastIndexOf('/');
-  const repository = hasTag ? name.slice(0, colon) : name;
-  if (repository === '' || (!hasTag && digest === undefined)) {
-    throw new CommandError('invalid', `"${text}" does not name an image`, { fix: 'write it as REPOSITORY:TAG or REPOSITORY@sha256:…' });
-  }
-  return { repository, ...(hasTag && { tag: name.slice(colon + 1) }), ...(digest !== undefined && { digest }) };
 }
 
 /** What the user chose in config.yml and a server reads. The environment of this shell is not part of an installation. */
@@ -61,6 +49,17 @@ function settingsForTheCluster(configuration: Configuration): Record<string, str
 function replicas(configuration: Configuration, environment: Environment): Values {
   const wanted = parseReplicas(configuration.cli.K8S_REPLICAS ?? []).filter((one) => one.environment === environment);
   return Object.fromEntries(wanted.map(({ component, count }) => [component, { replicas: count }]));
+}
+
+/** Workers of orders that began on earlier builds. The newest may be one of them that is current again. */
+function earlierBuilds(
+  configuration: Configuration,
+  environment: Environment,
+  { topology, newest }: { topology: Topology; newest: string },
+): Values {
+  const builds = parseEarlierBuilds(configuration.cli.K8S_EARLIER_BUILDS ?? [], environment).filter(({ tag }) => tag !== newest);
+  if (builds.length === 0) return {};
+  return { [topology === 'services' ? 'orders-worker' : 'worker']: { deploymentVersioning: { previousBuilds: builds } } };
 }
 
 export type Replicas = { environment: string; component: string; count: number };

@@ -1,29 +1,36 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { UpgradeReport } from '@waybill/server/operations/check-upgrade';
+import { proseOf } from '../context.ts';
 import { CommandError } from '../failure.ts';
-import { componentOf, type KubeObject } from '../k8s/objects.ts';
+import type { BuildWorkers } from '../k8s/builds.ts';
+import { componentOf, type KubeObject, nameOf } from '../k8s/objects.ts';
+import { findingsOf, lastWords } from '../k8s/observe.ts';
 import { releasesOf } from '../k8s/releases.ts';
-import { objectsOf, render } from '../k8s/render.ts';
+import { objectsOf, type Rendered, render } from '../k8s/render.ts';
 import type { Session } from '../k8s/session.ts';
 
 const limitMs = 600_000;
+/** How long a pod may be without a node or an image: another pod may be going, or a registry slow. */
+const patienceMs = 90_000;
+
+type Checked = { report: UpgradeReport; lines: string[]; code: number };
 
 /** Replays orders inside the cluster with the image that the next install would bring. Needs an installation that is there. */
-export async function checkInCluster(session: Session, sample: string): Promise<{ report: UpgradeReport; lines: string[]; code: number }> {
+export async function checkInCluster(session: Session, sample: string, rendered?: Rendered): Promise<Checked> {
   const { tools, environment } = session;
   const [, , waybill] = releasesOf(environment);
-  const worker = objectsOf(await render(session), waybill).find(
+  const worker = objectsOf(rendered ?? (await render(session)), waybill).find(
     (object) => object.kind === 'Deployment' && ['worker', 'orders-worker'].includes(componentOf(object) ?? ''),
   );
   if (!worker) throw new CommandError('not_found', `the chart waybill has no worker of orders in ${environment}`, { fix: 'turn it on' });
   const job = jobLike(worker, ['check-upgrade', '--json', '--sample', sample]);
   const target = ['--namespace', environment, `job/${job.metadata.name}`];
   await tools.change('kubectl', ['apply', '--server-side', '--field-manager=waybill', '-f', '-'], { input: JSON.stringify(job) });
-  const failed = await untilEnded(session, job.metadata.name);
+  const failed = await untilEnded(session, job);
   const { stdout } = await tools.read('kubectl', ['logs', ...target, '--tail', '-1']);
   const report = parseReport(stdout);
   if (!report) {
-    throw new CommandError('unavailable', `orders could not be replayed in ${environment}: ${stdout.trim().slice(-1_000)}`, {
+    throw new CommandError('unavailable', `orders could not be replayed in ${environment}: ${lastWords(stdout) || 'no word was said'}`, {
       fix: `look at "kubectl logs ${target.join(' ')}", then repeat this`,
     });
   }
@@ -31,7 +38,43 @@ export async function checkInCluster(session: Session, sample: string): Promise<
   return { report, lines: linesOf(report), code: failed ? 5 : 0 };
 }
 
-/** One run of the same image, settings, secrets and limits as a worker's; never again by itself. */
+/**
+ * Refuses the build that was rendered when an order could not go on with it. Where orders move on, those still pinned to their
+ * build do so as well with their next step.
+ */
+export async function requireReplay(session: Session, rendered: Rendered, before: BuildWorkers): Promise<void> {
+  const { environment } = session;
+  const say = proseOf(session.context);
+  say('asking whether running orders can go on with the new build; nothing of it is installed yet');
+  const stay = `"waybill k8s quickstart -e ${environment} --image ${before.object.spec.template.spec.containers[0].image}" stays with what runs`;
+  const { report, lines } = await checkInCluster(session, '200', rendered).catch((cause: unknown) => {
+    if (!(cause instanceof CommandError)) throw cause;
+    throw new CommandError(cause.code, cause.message, {
+      fix: `${cause.fix ?? 'repeat this'}; ${stay}; --force-upgrade goes on without an answer`,
+      cause,
+    });
+  });
+  for (const line of lines) say(`  ${line}`);
+  const { broken } = report;
+  if (broken.length === 0) return;
+  throw new CommandError(
+    'conflict',
+    `${broken.length === 1 ? 'an order' : `${broken.length} orders`} of ${environment} would stop under this build, and it was not installed: ${namesOf(broken)}`,
+    {
+      fix: `keep the old way behind patched() (docs/upgrade.md), or let orders end where they began with --topology services; ${stay}; --force-upgrade installs it nevertheless`,
+    },
+  );
+}
+
+const namesOf = (broken: UpgradeReport['broken']): string => {
+  const names = broken.slice(0, 5).map(({ orderId }) => orderId);
+  return `${names.join(', ')}${broken.length > names.length ? ' and others' : ''}`;
+};
+
+/**
+ * One run of the same image, settings, secrets and limits as a worker's; never again by itself. It asks for little, since the
+ * nodes may be full of what it stands beside.
+ */
 function jobLike({ metadata, spec }: KubeObject, args: readonly string[]): KubeObject {
   const pod = structuredClone(spec.template);
   const labels = { ...pod.metadata.labels, 'app.kubernetes.io/component': 'check-upgrade' };
@@ -40,7 +83,8 @@ function jobLike({ metadata, spec }: KubeObject, args: readonly string[]): KubeO
   delete pod.spec.topologySpreadConstraints;
   const [container] = pod.spec.containers;
   const { livenessProbe: _, readinessProbe: _r, startupProbe: _s, ports: _p, ...rest } = container;
-  pod.spec.containers = [{ ...rest, args }];
+  const resources = { ...rest.resources, requests: { cpu: '10m', memory: '32Mi' } };
+  pod.spec.containers = [{ ...rest, args, resources }];
   return {
     apiVersion: 'batch/v1',
     kind: 'Job',
@@ -53,19 +97,25 @@ function jobLike({ metadata, spec }: KubeObject, args: readonly string[]): KubeO
   };
 }
 
-/** True when it ended with a failure, which is how a check says that an order would stop. */
-async function untilEnded({ tools, environment }: Session, name: string): Promise<boolean> {
-  for (const deadline = Date.now() + limitMs; Date.now() < deadline; await delay(1_000)) {
-    const { stdout } = await tools.read('kubectl', ['get', 'job', name, '--namespace', environment, '--output', 'json'], {
-      repeated: true,
+/** True when it ended with a failure, which is how a check says that an order would stop. A Job that cannot run is taken out. */
+async function untilEnded(session: Session, job: KubeObject): Promise<boolean> {
+  const { environment, tools } = session;
+  const { name } = job.metadata;
+  const [, , waybill] = releasesOf(environment);
+  let stuckSince: number | undefined;
+  for (const deadline = Date.now() + limitMs; ; await delay(1_000)) {
+    const findings = await findingsOf(session, waybill, 'app.kubernetes.io/component=check-upgrade');
+    const finding = findings.find(({ object }) => object === nameOf(job));
+    if (finding?.state === 'ready') return false;
+    if (finding?.state === 'failed') return true;
+    stuckSince = finding?.fix === undefined ? undefined : (stuckSince ?? Date.now());
+    const stuck = stuckSince !== undefined && Date.now() > stuckSince + patienceMs;
+    if (!stuck && Date.now() < deadline) continue;
+    await tools.change('kubectl', ['delete', 'job', name, '--namespace', environment]);
+    throw new CommandError('unavailable', `orders could not be replayed in ${environment}: ${finding?.reason ?? 'the Job has not ended'}`, {
+      fix: finding?.fix ?? 'name a smaller --sample',
     });
-    const { status } = JSON.parse(stdout) as { status?: { succeeded?: number; failed?: number } }; // what kubectl prints
-    if (status?.succeeded) return false;
-    if (status?.failed) return true;
   }
-  throw new CommandError('unavailable', `the Job ${name} in ${environment} has not ended after ${limitMs / 60_000} minutes`, {
-    fix: `kubectl describe job/${name} --namespace ${environment} says why`,
-  });
 }
 
 /** The report comes last, after what the runtime may have said. */
