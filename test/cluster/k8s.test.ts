@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { placeSteadily } from './steady-orders.ts';
 
 // Needs KUBECONFIG, and images that the cluster can have: K8S_IMAGE, or the one of this checkout. Everything else of the
-// environment (HELM, KUBECTL, K8S_MONITORING) is passed on. The installation stays; with CLUSTER_CLEAN=1 it goes in the end.
+// environment (HELM, KUBECTL, K8S_MONITORING, K8S_PROD_TOPOLOGY) is passed on. With CLUSTER_NEXT_IMAGE, another tag of the same
+// code or newer code, an upgrade is tried as well. The installation stays; with CLUSTER_CLEAN=1 it goes in the end.
 const run = promisify(execFile);
 const launcher = fileURLToPath(new URL('../../apps/cli/bin/waybill.js', import.meta.url));
 const root = process.env['WAYBILL_ROOT'] ?? mkdtempSync(join(tmpdir(), 'waybill-cluster-'));
@@ -126,6 +128,39 @@ test('a migration that fails stops the upgrade with its log, what served goes on
   await succeeds('k8s', 'verify', '-e', environment);
   await succeeds('k8s', 'start', '-e', environment, '-l', 'apps');
 });
+
+const nextImage = process.env['CLUSTER_NEXT_IMAGE'] ?? '';
+
+test.skipIf(nextImage === '')('a newer build takes over while orders are in flight, and rollback goes back; every order ends', async () => {
+  const before = await currentBuild();
+  const next = nextImage.slice(nextImage.lastIndexOf(':') + 1);
+  expect(before, 'CLUSTER_NEXT_IMAGE names the build that runs').not.toBe(next);
+  const key = (await succeeds('config', 'printvalue', 'ADMIN_API_KEY', '-e', environment)).trim();
+  const chosen = await waybill('config', 'printvalue', 'K8S_IMAGE');
+  const door = ['--root', root, '-I', 'k8s', 'port-forward', 'web', '-e', environment];
+  using customers = await placeSteadily({ command: [process.execPath, launcher, ...door], port: 39_871, key });
+  await customers.accepted(10);
+  try {
+    await succeeds('k8s', 'quickstart', '-e', environment, '--image', nextImage);
+    expect(await currentBuild()).toBe(next);
+    await customers.accepted(20);
+    await succeeds('k8s', 'rollback', '-e', environment);
+    expect(await currentBuild()).toBe(before);
+  } finally {
+    await succeeds('config', 'save', ...(chosen.code === 0 ? ['-s', `K8S_IMAGE=${chosen.out.trim()}`] : ['-U', 'K8S_IMAGE']));
+  }
+  const ended = await customers.finish();
+  expect(ended.filter(({ status }) => status !== 'completed').map(({ id, status }) => `${id} ${status}`)).toEqual([]);
+  await succeeds('k8s', 'verify', '-e', environment);
+});
+
+/** Of the workers of orders, as Temporal says. */
+async function currentBuild(): Promise<string | null> {
+  const { deployments } = JSON.parse(await succeeds('temporal', 'builds', '-e', environment, '--json')) as {
+    deployments: { name: string; current: string | null }[];
+  };
+  return deployments.find(({ name }) => name === 'waybill-orders')?.current ?? null;
+}
 
 async function withEnvironment<T>(changes: Record<string, string>, work: () => Promise<T>): Promise<T> {
   const before = { ...process.env };
