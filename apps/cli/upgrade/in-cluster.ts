@@ -26,12 +26,19 @@ export async function checkInCluster(session: Session, sample: string, rendered?
   const job = jobLike(worker, ['check-upgrade', '--json', '--sample', sample]);
   const target = ['--namespace', environment, `job/${job.metadata.name}`];
   await tools.change('kubectl', ['apply', '--server-side', '--field-manager=waybill', '-f', '-'], { input: JSON.stringify(job) });
-  const failed = await untilEnded(session, job);
-  const { stdout } = await tools.read('kubectl', ['logs', ...target, '--tail', '-1']);
+  let failed: boolean;
+  let stdout: string;
+  try {
+    failed = await untilEnded(session, job);
+    ({ stdout } = await tools.read('kubectl', ['logs', ...target, '--tail', '-1']));
+  } finally {
+    // One that has failed would count as something of the release that is not well.
+    await tools.change('kubectl', ['delete', ...target, '--ignore-not-found']).catch(() => {});
+  }
   const report = parseReport(stdout);
   if (!report) {
-    throw new CommandError('unavailable', `orders could not be replayed in ${environment}: ${lastWords(stdout) || 'no word was said'}`, {
-      fix: `look at "kubectl logs ${target.join(' ')}", then repeat this`,
+    throw new CommandError('unavailable', `orders could not be replayed in ${environment}: its Job said last\n${lastWords(stdout)}`, {
+      fix: 'correct what it names, and repeat this; without a word it was killed for want of memory',
     });
   }
   const { linesOf } = await import('@waybill/server/operations/check-upgrade');
@@ -61,7 +68,7 @@ export async function requireReplay(session: Session, rendered: Rendered, before
     'conflict',
     `${broken.length === 1 ? 'an order' : `${broken.length} orders`} of ${environment} would stop under this build, and it was not installed: ${namesOf(broken)}`,
     {
-      fix: `keep the old way behind patched() (docs/upgrade.md), or let orders end where they began with --topology services; ${stay}; --force-upgrade installs it nevertheless`,
+      fix: `keep the old way behind patched() (docs/upgrade.md), or wait until they have ended; ${stay}; --force-upgrade installs it nevertheless`,
     },
   );
 }
@@ -97,7 +104,7 @@ function jobLike({ metadata, spec }: KubeObject, args: readonly string[]): KubeO
   };
 }
 
-/** True when it ended with a failure, which is how a check says that an order would stop. A Job that cannot run is taken out. */
+/** True when it ended with a failure, which is how a check says that an order would stop. Throws when it cannot begin. */
 async function untilEnded(session: Session, job: KubeObject): Promise<boolean> {
   const { environment, tools } = session;
   const { name } = job.metadata;
@@ -111,7 +118,6 @@ async function untilEnded(session: Session, job: KubeObject): Promise<boolean> {
     stuckSince = finding?.fix === undefined ? undefined : (stuckSince ?? Date.now());
     const stuck = stuckSince !== undefined && Date.now() > stuckSince + patienceMs;
     if (!stuck && Date.now() < deadline) continue;
-    await tools.change('kubectl', ['delete', 'job', name, '--namespace', environment]);
     throw new CommandError('unavailable', `orders could not be replayed in ${environment}: ${finding?.reason ?? 'the Job has not ended'}`, {
       fix: finding?.fix ?? 'name a smaller --sample',
     });
