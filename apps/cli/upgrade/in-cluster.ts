@@ -106,8 +106,7 @@ function jobLike({ metadata, spec }: KubeObject, args: readonly string[]): KubeO
 
 /** True when it ended with a failure, which is how a check says that an order would stop. Throws when it cannot begin. */
 async function untilEnded(session: Session, job: KubeObject): Promise<boolean> {
-  const { environment, tools } = session;
-  const { name } = job.metadata;
+  const { environment } = session;
   const [, , waybill] = releasesOf(environment);
   let stuckSince: number | undefined;
   for (const deadline = Date.now() + limitMs; ; await delay(1_000)) {
