@@ -62,11 +62,17 @@ export async function requireReplay(session: Session, rendered: Rendered, before
     });
   });
   for (const line of lines) say(`  ${line}`);
-  const { broken } = report;
-  if (broken.length === 0) return;
-  throw new CommandError(
+  const refused = refusal(report, environment, stay);
+  if (refused) throw refused;
+}
+
+/** What an upgrade ends with when an order would stop. */
+export function refusal({ broken }: UpgradeReport, environment: string, stay: string): CommandError | undefined {
+  if (broken.length === 0) return undefined;
+  const count = broken.length === 1 ? 'an order' : `${broken.length} orders`;
+  return new CommandError(
     'conflict',
-    `${broken.length === 1 ? 'an order' : `${broken.length} orders`} of ${environment} would stop under this build, and it was not installed: ${namesOf(broken)}`,
+    `${count} of ${environment} would stop under this build, and it was not installed: ${namesOf(broken)}`,
     {
       fix: `keep the old way behind patched() (docs/upgrade.md), or wait until they have ended; ${stay}; --force-upgrade installs it nevertheless`,
     },
