@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { generateKey } from '@waybill/kernel/encryption';
 import { knownSettings } from './configuration.ts';
 import { CommandError } from './failure.ts';
-import type { Root } from './root.ts';
+import { createRoot, type Root } from './root.ts';
 import { readYamlFile, writeYamlFile } from './yaml-file.ts';
 
 /** Where secrets are used: on this machine, in the cluster as a whole, or in one environment of it. */
@@ -53,6 +53,7 @@ export function generateSecrets(root: Root, use: SecretsFor = 'local'): string[]
   }
   if (made.length > 0) {
     file.document.commentBefore = ' Generated once by waybill. Keep it, and keep it secret: without it the data cannot be read.';
+    createRoot(root);
     writeYamlFile(file, 0o600);
   } else if ((statSync(path).mode & 0o077) !== 0) {
     chmodSync(path, 0o600);
