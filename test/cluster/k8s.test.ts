@@ -8,8 +8,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { placeSteadily } from './steady-orders.ts';
 
 // Needs KUBECONFIG, and images that the cluster can have: K8S_IMAGE, or the one of this checkout. Everything else of the
-// environment (HELM, KUBECTL, K8S_MONITORING, K8S_PROD_TOPOLOGY) is passed on. With CLUSTER_NEXT_IMAGE, another tag of the same
-// code or newer code, an upgrade is tried as well. The installation stays; with CLUSTER_CLEAN=1 it goes in the end.
+// environment (HELM, KUBECTL, K8S_MONITORING, K8S_PROD_TOPOLOGY) is passed on. CLUSTER_NEXT_IMAGE names what is upgraded to:
+// the same or newer code under another tag. The installation stays; with CLUSTER_CLEAN=1 it goes in the end.
 const run = promisify(execFile);
 const launcher = fileURLToPath(new URL('../../apps/cli/bin/waybill.js', import.meta.url));
 const root = process.env['WAYBILL_ROOT'] ?? mkdtempSync(join(tmpdir(), 'waybill-cluster-'));
@@ -129,9 +129,9 @@ test('a migration that fails stops the upgrade with its log, what served goes on
   await succeeds('k8s', 'start', '-e', environment, '-l', 'apps');
 });
 
-const nextImage = process.env['CLUSTER_NEXT_IMAGE'] ?? '';
-
-test.skipIf(nextImage === '')('a newer build takes over while orders are in flight, and rollback goes back; every order ends', async () => {
+test('a newer build takes over while orders are in flight, and rollback goes back; every order ends', async () => {
+  const nextImage = process.env['CLUSTER_NEXT_IMAGE'];
+  if (!nextImage) throw new Error('CLUSTER_NEXT_IMAGE is missing: name an image of the same or newer code under another tag');
   const before = await currentBuild();
   const next = nextImage.slice(nextImage.lastIndexOf(':') + 1);
   expect(before, 'CLUSTER_NEXT_IMAGE names the build that runs').not.toBe(next);
