@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { allowedActions, isEnd, mayMove, orderMoves, orderStatuses, type PaymentPart, paymentStatusOf } from './states.ts';
@@ -45,4 +46,18 @@ test('an ended order offers no action, and one that has left cannot be cancelled
   expect(allowedActions({ status: 'processing', dispatched: true, cancelRequested: false })).toEqual([]);
   expect(allowedActions({ status: 'processing', dispatched: false, cancelRequested: false })).toEqual(['cancel']);
   expect(allowedActions({ status: 'customerActionRequired', dispatched: false, cancelRequested: false })).toEqual(['choice', 'cancel']);
+});
+
+test('the database takes the same statuses for an end as the workflow does', () => {
+  const folder = new URL('./migrations/', import.meta.url);
+  const texts = readdirSync(folder)
+    .toSorted()
+    .map((name) => readFileSync(new URL(name, folder), 'utf8'));
+  const lists = texts.flatMap((text) => [...text.matchAll(/known\.status in \(([^)]*)\)/g)].map(([, list]) => list ?? ''));
+  const latest =
+    lists
+      .at(-1)
+      ?.split(',')
+      .map((status) => status.trim().replaceAll("'", '')) ?? [];
+  expect(latest.toSorted()).toEqual(orderStatuses.filter(isEnd).toSorted());
 });
