@@ -15,6 +15,7 @@ const layout = ['gateway', 'codec-server', apis, workers, 'orders-worker'];
 const client = 3; // the kind of a span, as OTLP counts them
 const patience = { timeout: 30_000 };
 const traceId = '0af7651916cd43dd8448eb211c80319c';
+const cancelledTraceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 
 let platform: Platform;
 let prometheus: Prometheus;
@@ -52,13 +53,25 @@ afterAll(async () => {
   await receiver?.[Symbol.asyncDispose]();
 }, 60_000);
 
-async function completeOrder(headers: Record<string, string> = {}): Promise<string> {
-  const { api } = platform;
-  const { status, body } = await api.request<{ id: string }>('POST', '/v1/orders', orderOf('tok_approve'), headers);
+async function place(headers: Record<string, string>): Promise<string> {
+  const { status, body } = await platform.api.request<{ id: string }>('POST', '/v1/orders', orderOf('tok_approve'), headers);
   expect(status).toBe(201);
-  await api.deliver(await api.untilBooked(body.id));
-  await api.untilStatus(body.id, 'completed');
   return body.id;
+}
+
+async function completeOrder(headers: Record<string, string> = {}): Promise<void> {
+  const id = await place(headers);
+  await platform.api.deliver(await platform.api.untilBooked(id));
+  await platform.api.untilStatus(id, 'completed');
+}
+
+/** Its end is what inventory listens for. */
+async function cancelOrder(headers: Record<string, string> = {}): Promise<void> {
+  const id = await place(headers);
+  await platform.api.untilBooked(id);
+  const { status } = await platform.api.request('POST', `/v1/orders/${id}/cancel`, { reason: 'changed my mind' });
+  expect(status).toBe(200);
+  await platform.api.untilStatus(id, 'cancelled');
 }
 
 const orderOf = (token: string) => ({
@@ -78,7 +91,7 @@ async function missing(expressions: readonly string[], timeoutMs = 60_000): Prom
   for (const deadline = Date.now() + timeoutMs; left.length > 0 && Date.now() < deadline; ) {
     const results = await Promise.all(left.map(async (expr) => ((await prometheus.query(expr)).length > 0 ? [] : [expr])));
     left = results.flat();
-    if (left.length > 0) await completeOrder();
+    if (left.length > 0) await Promise.all([completeOrder(), cancelOrder()]);
   }
   return left;
 }
@@ -110,11 +123,12 @@ describe('traces', () => {
   }, 90_000);
 
   test('an event carries its trace over Kafka to its consumer', async () => {
-    const consumed = () => receiver.spans.find((span) => span.traceId === traceId && span.name === 'process order.completed');
+    await cancelOrder({ traceparent: `00-${cancelledTraceId}-b7ad6b7169203331-01` });
+    const consumed = () => receiver.spans.find((span) => span.traceId === cancelledTraceId && span.name === 'process order.cancelled');
     await expect.poll(consumed, patience).toBeDefined();
     expect(receiver.pathOf(consumed() as ReceivedSpan).slice(0, 3)).toEqual([
-      'process order.completed',
-      'send order.completed',
+      'process order.cancelled',
+      'send order.cancelled',
       'RunActivity:saveOrder',
     ]);
   }, 60_000);
