@@ -187,7 +187,6 @@ export function defineInterface(platform: () => Platform): void {
       [post('null', json), 400],
       [post('', json), 400],
       [post('a=b', { 'content-type': 'application/x-www-form-urlencoded' }), 415],
-      [post(JSON.stringify({ big: 'x'.repeat(5_000_000) }), json), 413],
     ];
     for (const [answer, status] of cases) {
       const response = await answer;
@@ -195,6 +194,9 @@ export function defineInterface(platform: () => Platform): void {
       expect(response.headers.get('content-type')).toContain('application/problem+json');
       await response.text();
     }
+    // The answer comes before the body is through; a client that is still writing may find the connection closed first.
+    const large = JSON.stringify({ big: 'x'.repeat(5_000_000) });
+    await expect.poll(async () => (await post(large, json)).status, { timeout: 20_000 }).toBe(413);
   });
 
   test('what is not there or not open is said so', async () => {
