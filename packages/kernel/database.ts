@@ -38,8 +38,8 @@ export function openDatabase<T>(options: {
   log: Logger;
 }): Database<T> {
   const login = typeof options.url === 'string' ? fixedLogin(options.url) : options.url;
-  // The pool makes its clients whenever it needs one, and each takes the password of that moment.
   const nameOf = createStatementNames();
+  // The pool makes its clients whenever it needs one, and each takes the password of that moment.
   class Client extends pg.Client {
     constructor(config?: pg.ClientConfig) {
       super({ ...config, connectionString: login.url() });

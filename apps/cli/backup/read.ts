@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
-import { Transform, type Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
+import { createMeter } from '@waybill/kernel/stream-meter';
 import { CommandError } from '../failure.ts';
 import { isNodeError } from '../yaml-file.ts';
 import { type Manifest, type Part, parseManifest } from './manifest.ts';
@@ -39,18 +39,9 @@ export async function readPart(options: {
 }): Promise<void> {
   const { store, manifest, name, master, target, signal } = options;
   const part = partOf(manifest, name);
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const check = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      done(null, chunk);
-    },
-    flush(done) {
-      done(bytes === part.bytes && hash.digest('hex') === part.sha256 ? null : damaged(manifest, part, bytes));
-    },
-  });
+  const check = createMeter(({ bytes, sha256 }) =>
+    bytes === part.bytes && sha256 === part.sha256 ? null : damaged(manifest, part, bytes),
+  );
   const source = await store.read(manifest.version, name).catch((cause: unknown) => {
     if (isNodeError(cause) && cause.code === 'ENOENT')
       throw new CommandError('invalid', `the file ${name} of the backup ${manifest.version} is missing in ${store.where}`, {
@@ -58,7 +49,7 @@ export async function readPart(options: {
       });
     throw cause;
   });
-  await pipeline(source, check, unseal(master, name), createGunzip(), target, { signal });
+  await pipeline(source, check.stream, unseal(master, name), createGunzip(), target, { signal });
 }
 
 const damaged = ({ version }: Manifest, { name, bytes }: Part, found: number): CommandError =>

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { type Readable, Transform } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
+import { createMeter } from '@waybill/kernel/stream-meter';
 import { printCommand } from '../context.ts';
 import { CommandError } from '../failure.ts';
 import { imageOf } from '../k8s/image.ts';
@@ -87,17 +88,11 @@ export async function openVolume(session: Session, place: Place): Promise<Volume
   }
 
   async function send(args: readonly string[], content: Readable, signal: AbortSignal): Promise<void> {
-    const hash = createHash('sha256');
-    const count = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        hash.update(chunk);
-        done(null, chunk);
-      },
-    });
+    const sent = createMeter();
     const { child, ended } = run(args);
     const said = text(child.stdout);
     try {
-      await pipeline(content, count, child.stdin, { signal });
+      await pipeline(content, sent.stream, child.stdin, { signal });
     } catch (error) {
       child.kill('SIGTERM');
       await Promise.race([ended, Promise.reject(error)]); // what the other side says of it is the better reason
@@ -105,7 +100,7 @@ export async function openVolume(session: Session, place: Place): Promise<Volume
     }
     await ended;
     const { sha256 }: { sha256?: string } = JSON.parse((await said) || '{}');
-    if (sha256 !== hash.digest('hex'))
+    if (sha256 !== sent.measured().sha256)
       throw new CommandError('unavailable', 'the connection to the cluster broke while a file was sent', { fix: 'try again' });
   }
 

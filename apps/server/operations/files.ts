@@ -1,26 +1,18 @@
-import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { stdin, stdout } from 'node:process';
-import { Transform, type Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { WaybillError } from '@waybill/kernel/errors';
+import { createMeter } from '@waybill/kernel/stream-meter';
 import { extractTar } from '@waybill/kernel/tar';
 
 /** What arrived on standard input: the sender compares it with what it sent, since a broken connection looks like an end. */
 async function receive(target: Writable): Promise<number> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const count = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      done(null, chunk);
-    },
-  });
-  await pipeline(stdin, count, target);
-  stdout.write(`${JSON.stringify({ bytes, sha256: hash.digest('hex') })}\n`);
+  const received = createMeter();
+  await pipeline(stdin, received.stream, target);
+  stdout.write(`${JSON.stringify(received.measured())}\n`);
   return 0;
 }
 
@@ -37,6 +29,7 @@ const work: Record<string, (first: string, second: string) => Promise<number>> =
   },
   async get(path) {
     await pipeline(createReadStream(path), stdout, { end: false });
+    await new Promise<void>((resolve, reject) => stdout.write('', (error) => (error ? reject(error) : resolve()))); // the pipe has taken all of it
     return 0;
   },
   async put(path) {
