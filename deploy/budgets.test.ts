@@ -109,6 +109,12 @@ describe('a compact installation', () => {
     expect(packOnto({ ...compactPods(), migrate: migration.memoryMi }, smallNodes, smallNodeMi)).toBeDefined();
   });
 
+  it('needs room for no second pod of any component while a new version replaces the old one', async () => {
+    const deployments = (await render({ chart: 'waybill', topology: 'compact' })).filter(({ kind }) => kind === 'Deployment');
+    for (const { metadata, spec } of deployments)
+      expect(spec.strategy.rollingUpdate, metadata.name).toEqual({ maxSurge: 0, maxUnavailable: 1 });
+  });
+
   it('has no other pods than those of the tables', async () => {
     const objects = await renderAll({ topology: 'compact', set: { 'entrance.type': 'caddy', 'entrance.host': 'shop.example.com' } });
     const asked = Object.fromEntries(lasting(podsOf(objects)).map((pod) => [componentOf(pod), askedFor(pod)]));

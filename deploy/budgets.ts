@@ -31,12 +31,12 @@ const component = (
 const packed = { catalog: 2, inventory: 2, orders: 4, billing: 2, shipping: 2 };
 const api = { replicas: 3, most: 6 };
 const worker = { replicas: 2, most: 4, sessions: 1 };
-const codecServer = component(96, 10, {});
+const codecServer = component(96, 10, {}, { surge: 0 });
 
 /** The components of the chart waybill. */
 export const components: Readonly<Record<Topology, Readonly<Record<string, ComponentBudget>>>> = {
   compact: {
-    api: component(160, 100, packed, { sessions: 1 }),
+    api: component(160, 100, packed, { sessions: 1, surge: 0 }),
     worker: component(256, 200, packed, { sessions: 5, surge: 0 }),
     'codec-server': codecServer,
   },
