@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { KubeObject } from '@waybill/cli/k8s/objects';
+import { loadSettings } from '@waybill/kernel/config';
+import { brokersOf, kafkaSettings } from '@waybill/kernel/kafka-settings';
+import { temporalTls, temporalTlsSettings } from '@waybill/kernel/temporal-tls';
 import { allSettings } from '@waybill/server/settings';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
@@ -316,7 +319,7 @@ describe('values for production', () => {
   });
 
   it.each(['waybill-operators', 'waybill-aws'])('point Waybill elsewhere, without a login: %s', async (file) => {
-    const { config } = readYaml(`production/${file}.yaml`);
+    const { config, secretKeys } = readYaml(`production/${file}.yaml`);
     for (const key of Object.keys(config)) expect(Object.keys(allSettings)).toContain(key);
     const url = new URL(config.DATABASE_URL);
     expect([url.username, url.password]).toEqual(['', '']);
@@ -324,8 +327,37 @@ describe('values for production', () => {
     const text = await renderText({
       chart: 'waybill',
       topology: 'services',
-      set: Object.fromEntries(Object.entries(config).map(([key, value]) => [`config.${key}`, String(value)])),
+      set: {
+        ...Object.fromEntries(Object.entries(config).map(([key, value]) => [`config.${key}`, String(value)])),
+        ...(secretKeys && { secretKeys }),
+      },
     });
     expect(text).toContain(url.hostname);
+  });
+
+  it('log in at MSK and at Temporal Cloud over TLS, with settings that a pod accepts', async () => {
+    const managed = [readYaml('production/waybill-aws.yaml'), readYaml('production/waybill-temporal-cloud.yaml')];
+    const config = Object.assign({}, ...managed.map((values) => values.config));
+    const secretKeys = Object.assign({}, ...managed.map((values) => values.secretKeys));
+    const extraEgress = managed.flatMap(({ networkPolicy }) => networkPolicy.extraEgress);
+    const objects = await render({
+      chart: 'waybill',
+      topology: 'services',
+      set: { config, secretKeys, 'networkPolicy.extraEgress': extraEgress },
+    });
+    const { data } = find(objects, 'ConfigMap', 'waybill-config') as Yaml;
+    const secrets = Object.fromEntries(Object.values<string[]>(secretKeys).flatMap((keys) => keys.map((key) => [key, 'told by a file'])));
+    const environment = { ...data, ...secrets };
+    expect(brokersOf(loadSettings(kafkaSettings, { environment }))).toMatchObject({ tls: {}, login: { mechanism: 'scram-sha-512' } });
+    expect(temporalTls(loadSettings(temporalTlsSettings, { environment }))).toEqual({});
+    const ports = find(objects, 'NetworkPolicy', 'processes').spec.egress.flatMap(({ ports: some }: Yaml) =>
+      some.map(({ port }: Yaml) => port),
+    );
+    for (const address of [data.TEMPORAL_ADDRESS, ...data.KAFKA_BROKERS.split(',')]) expect(ports).toContain(Number(address.split(':')[1]));
+  });
+
+  it('leave of the chart platform, beside Temporal Cloud, what is not Temporal', async () => {
+    const objects = await platform(settingsOf('production/platform-temporal-cloud.yaml'));
+    expect(podsOf(objects).map(nameOf)).toEqual(['StatefulSet infra/postgresql', 'StatefulSet infra/valkey']);
   });
 });

@@ -182,6 +182,31 @@ describe('worker builds', () => {
   });
 });
 
+describe('servers elsewhere', () => {
+  it('are told their keys by files, and only pods that talk to them', async () => {
+    const set = {
+      'config.TEMPORAL_TLS': true,
+      'config.KAFKA_TLS': true,
+      'config.KAFKA_SASL_MECHANISM': 'scram-sha-512',
+      secretKeys: { temporal: ['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY'], kafka: ['KAFKA_PASSWORD'] },
+    };
+    const pods = podsOf(await render({ chart: 'waybill', topology: 'services', set }));
+    const further = Object.fromEntries(
+      pods.map(({ owner, containers: [container] }) => [
+        owner.metadata.name,
+        (container?.['env'] ?? []).flatMap(({ name }: { name: string }) => /^(TEMPORAL|KAFKA)_.*(?=_FILE$)/.exec(name)?.[0] ?? []),
+      ]),
+    );
+    expect(further).toMatchObject({
+      gateway: [],
+      'catalog-api': [],
+      'orders-api': ['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY'],
+      'catalog-worker': ['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY', 'KAFKA_PASSWORD'],
+      'codec-server': [],
+    });
+  });
+});
+
 describe('scaling', () => {
   it('is by processor time, and by backlog where an adapter serves it', async () => {
     const objects = await render({ chart: 'waybill', topology: 'services', set: { 'autoscaling.externalMetric.enabled': true } });
@@ -261,6 +286,9 @@ describe('values that make no sense', () => {
     ['TLS without a host', { 'entrance.type': 'caddy' }, /entrance\.host is missing/],
     ['a Gateway without a class', { 'entrance.type': 'gatewayApi', 'entrance.host': 'a.b' }, /className is missing/],
     ['several workers without Kafka', { topology: 'services' }, /KAFKA_BROKERS is missing/],
+    ['an API key without TLS', { 'secretKeys.temporal': ['TEMPORAL_API_KEY'] }, /set config\.TEMPORAL_TLS to true/],
+    ['a login at Kafka without a password', { 'config.KAFKA_SASL_MECHANISM': 'plain' }, /secretKeys\.kafka lacks KAFKA_PASSWORD/],
+    ['a key of a server that is none', { 'secretKeys.kafka': ['KAFKA_KEY'] }, /KAFKA_KEY|one of|must be one/],
     ['an ExternalSecret without a store', { 'externalSecret.enabled': true }, /storeName is missing/],
   ])('are refused: %s', async (_, set, message) => {
     for (const helm of helmMajors) await expect(renderText({ chart: 'waybill', set, helm })).rejects.toThrow(message);

@@ -3,6 +3,7 @@ import { gatewaySettings } from '@waybill/gateway/service';
 import { loadSettings, SettingsError, type SettingsOf, type SettingsSchema, type SettingsSources, setting } from '@waybill/kernel/config';
 import { createLogin, type DatabaseLogin } from '@waybill/kernel/database-login';
 import { encryptionSettings } from '@waybill/kernel/encryption';
+import { kafkaSettings } from '@waybill/kernel/kafka-settings';
 import { databaseUrl } from '@waybill/kernel/provision';
 import { linesOf, Secret } from '@waybill/kernel/secret';
 import { tracingSettings } from '@waybill/kernel/tracing-start';
@@ -50,13 +51,7 @@ const processSettings = {
     description: 'Key ring for the tokens between processes: id:base64key[,id:base64key…]. The first key signs, all verify.',
   }),
   CALL_TIMEOUT: setting.duration({ description: 'How long a call to a service in another process may take.', default: '3s' }),
-  KAFKA_BROKERS: setting.optional(
-    setting.list({ description: 'host:port of Kafka brokers. Needed as soon as worker roles run in more than one process.' }),
-  ),
-  KAFKA_PREFIX: setting.text({
-    description: 'Topics and consumer groups are named PREFIX.SERVICE. Installations that share brokers need one each.',
-    default: 'waybill',
-  }),
+  ...kafkaSettings,
   WORKFLOW_CACHE_DIR: setting.optional(
     setting.text({ description: 'Folder for bundled workflow code; by default inside node_modules/.cache.' }),
   ),

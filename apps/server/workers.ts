@@ -4,6 +4,7 @@ import { createLocalBus } from '@waybill/kernel/bus-local';
 import { SettingsError } from '@waybill/kernel/config';
 import type { KeyRing } from '@waybill/kernel/encryption';
 import { startInbox } from '@waybill/kernel/inbox';
+import { brokersOf } from '@waybill/kernel/kafka-settings';
 import type { Logger } from '@waybill/kernel/log';
 import { type Running, startLoops } from '@waybill/kernel/loops';
 import type { Metrics } from '@waybill/kernel/metrics';
@@ -67,12 +68,12 @@ export async function createWorkers(options: Options): Promise<Workers> {
     parts.worker?.consumers?.length ? [{ service: name, database, consumers: parts.worker.consumers }] : [],
   );
   const wakeInbox = (service: string): void => inboxes.get(service)?.wake();
-  const { KAFKA_BROKERS: brokers, KAFKA_PREFIX: prefix } = settings;
+  const brokers = modules.length > 0 ? brokersOf(settings) : undefined;
+  const { KAFKA_PREFIX: prefix } = settings;
   // A process without a worker needs neither Kafka's client nor the worker's part of the SDK: 11 MB together.
-  const kafka =
-    brokers && modules.length > 0
-      ? { ...(await import('@waybill/kernel/bus-kafka')), ...(await import('@waybill/kernel/kafka-consumer')) }
-      : undefined;
+  const kafka = brokers
+    ? { ...(await import('@waybill/kernel/bus-kafka')), ...(await import('@waybill/kernel/kafka-consumer')) }
+    : undefined;
   let bus: Bus | undefined;
   let connection: WorkerConnection | undefined;
   let stopping = false;
@@ -80,7 +81,9 @@ export async function createWorkers(options: Options): Promise<Workers> {
   function openBus(): Bus {
     const opened =
       bus ??
-      (kafka && brokers ? kafka.createKafkaBus({ brokers, prefix, clientId: 'waybill', log }) : createLocalBus(subscriptions, wakeInbox));
+      (kafka && brokers
+        ? kafka.createKafkaBus({ ...brokers, prefix, clientId: 'waybill', log })
+        : createLocalBus(subscriptions, wakeInbox));
     bus = opened;
     return opened;
   }
@@ -122,7 +125,8 @@ export async function createWorkers(options: Options): Promise<Workers> {
       const subscription = subscriptions.find(({ service }) => service === name);
       if (subscription) {
         inboxes.set(name, startInbox({ subscription, log: own, meter }));
-        if (kafka && brokers) others.push(await kafka.startKafkaConsumers({ brokers, prefix, subscription, wakeInbox, meter, log: own }));
+        if (kafka && brokers)
+          others.push(await kafka.startKafkaConsumers({ ...brokers, prefix, subscription, wakeInbox, meter, log: own }));
       }
       if (stopping) return;
       // A relay beside its API is told of each row; apart from it, it has to look.

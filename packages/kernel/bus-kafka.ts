@@ -16,7 +16,7 @@ export function createKafkaBus(options: TopicOptions & { clientId: string; log: 
 
   function producer(): TextProducer {
     current ??= new Producer({
-      ...clientOptions(options.brokers, options.clientId),
+      ...clientOptions(options, options.clientId),
       idempotent: true,
       acks: ProduceAcks.ALL,
       serializers: stringSerializers,

@@ -69,7 +69,7 @@ export async function startKafkaConsumers(
 
   async function consume(signal: AbortSignal): Promise<void> {
     const consumer: TextConsumer = new Consumer({
-      ...clientOptions(options.brokers, `waybill-${subscription.service}`),
+      ...clientOptions(options, `waybill-${subscription.service}`),
       groupId,
       deserializers: stringDeserializers,
       autocommit: false,

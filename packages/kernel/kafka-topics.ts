@@ -1,5 +1,6 @@
-import { Admin, findErrorBy, GenericError, MultipleErrors } from '@platformatic/kafka';
+import { Admin, AuthenticationError, findErrorBy, GenericError, MultipleErrors, SASLMechanisms } from '@platformatic/kafka';
 import { WaybillError } from './errors.ts';
+import type { Brokers } from './kafka-settings.ts';
 
 /** The name of a service's topic, and of its consumer group. */
 export const topicOf = (service: string, { prefix }: Pick<TopicOptions, 'prefix'>): string => `${prefix}.${service}`;
@@ -11,8 +12,7 @@ const configs = [
   { name: 'segment.ms', value: String(86_400_000) },
 ];
 
-export type TopicOptions = {
-  brokers: readonly string[];
+export type TopicOptions = Brokers & {
   /** Installations that share brokers differ in it. */
   prefix: string;
   /** Keys are spread over these, so the number must not change while events are under way. */
@@ -22,18 +22,27 @@ export type TopicOptions = {
 };
 
 /** Settings that suit every client of ours: failures come soon, since whoever asked tries again anyway. */
-export const clientOptions = (brokers: readonly string[], clientId: string) => ({
+export const clientOptions = ({ brokers, tls, login }: Brokers, clientId: string) => ({
   clientId,
   bootstrapBrokers: [...brokers],
   retries: 3,
   retryDelay: 150,
   connectTimeout: 3_000,
   requestTimeout: 10_000,
+  // Servers behind one address are told apart by the name in the handshake.
+  ...(tls && { tls, tlsServerName: true }),
+  ...(login && { sasl: { mechanism: mechanisms[login.mechanism], username: login.username, password: () => login.password.reveal() } }),
 });
+
+const mechanisms = {
+  plain: SASLMechanisms.PLAIN,
+  'scram-sha-256': SASLMechanisms.SCRAM_SHA_256,
+  'scram-sha-512': SASLMechanisms.SCRAM_SHA_512,
+};
 
 /** Makes the topics of these services where they are missing; a topic that is there stays as it is. */
 export async function ensureTopics(options: TopicOptions & { services: readonly string[]; stopping?: AbortSignal }): Promise<void> {
-  const admin = new Admin(clientOptions(options.brokers, 'waybill-admin'));
+  const admin = new Admin(clientOptions(options, 'waybill-admin'));
   try {
     for (const service of options.services) {
       const created = admin.createTopics({
@@ -58,6 +67,13 @@ export function kafkaFailure(error: unknown): unknown {
   if (!(error instanceof Error) || !(GenericError.isGenericError(error) || MultipleErrors.isGenericError(error))) return error;
   if (isKafkaError(error, 'MESSAGE_TOO_LARGE') || isKafkaError(error, 'INVALID_RECORD') || findErrorBy(error, 'code', 'PLT_KFK_USER'))
     return error;
+  if (findErrorBy(error, 'code', AuthenticationError.code)) {
+    return new WaybillError(
+      'unavailable',
+      'the event broker refuses our login: KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM must be what it knows',
+      { cause: error, retryAfter: 1 },
+    );
+  }
   return new WaybillError('unavailable', 'the event broker cannot be reached right now', { cause: error, retryAfter: 1 });
 }
 

@@ -8,6 +8,7 @@ import { type LogFields, type Logger, limitLogger } from './log.ts';
 import { stepMetrics } from './step-metrics.ts';
 import { createDataConverter } from './temporal-client.ts';
 import { wrapActivities } from './temporal-failure.ts';
+import { temporalTls } from './temporal-tls.ts';
 import { activityTracing, workflowTracing } from './temporal-tracing.ts';
 import { isTracing } from './tracing.ts';
 import type { WorkerSettings } from './worker-settings.ts';
@@ -34,6 +35,8 @@ export type RunningWorker = {
 /** One connection for all workers of a process. Opened by the first that needs it; close it after the workers. */
 export type WorkerConnection = { open(): Promise<NativeConnection>; close(): Promise<void> };
 
+const apiKeyEveryMs = 10_000;
+
 /** Sets the SDK up once per process, before anything else of it: our log, our signals, metrics where asked for. */
 export function installRuntime(options: { log: Logger; metricsAddress?: string | undefined }): void {
   try {
@@ -50,11 +53,22 @@ export function installRuntime(options: { log: Logger; metricsAddress?: string |
   }
 }
 
-export function createWorkerConnection(options: { settings: WorkerSettings }): WorkerConnection {
+export function createWorkerConnection({ settings }: { settings: WorkerSettings }): WorkerConnection {
+  const { TEMPORAL_ADDRESS: address, TEMPORAL_API_KEY: key } = settings;
+  const tls = temporalTls(settings);
   let opening: Promise<NativeConnection> | undefined;
+  let following: NodeJS.Timeout | undefined;
+
+  async function connect(): Promise<NativeConnection> {
+    const connection = await NativeConnection.connect({ address, tls, ...(key && { apiKey: key.reveal() }) });
+    // A connection lives as long as the process, and a key that is exchanged does not.
+    if (key) following = setInterval(() => void connection.setApiKey(key.reveal()), apiKeyEveryMs).unref();
+    return connection;
+  }
+
   return {
     open() {
-      opening ??= NativeConnection.connect({ address: options.settings.TEMPORAL_ADDRESS }).catch((error: unknown) => {
+      opening ??= connect().catch((error: unknown) => {
         opening = undefined;
         throw error;
       });
@@ -62,6 +76,7 @@ export function createWorkerConnection(options: { settings: WorkerSettings }): W
     },
     async close() {
       const connection = await opening?.catch(() => undefined);
+      clearInterval(following);
       opening = undefined;
       await connection?.close();
     },

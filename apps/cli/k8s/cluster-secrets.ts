@@ -12,7 +12,8 @@ const shared = [
   { name: 'monitoring-secrets', namespace: 'monitoring', keys: ['GRAFANA_ADMIN_PASSWORD'] },
 ] as const;
 
-const ofAnEnvironment = /^(SERVICE_TOKEN_KEYS|ENCRYPTION_KEYS|ADMIN_API_KEY|[A-Z]+_DATABASE_PASSWORD|[A-Z]+_DATABASE_URL)$/;
+const ofAnEnvironment =
+  /^(SERVICE_TOKEN_KEYS|ENCRYPTION_KEYS|ADMIN_API_KEY|[A-Z]+_DATABASE_(PASSWORD|URL)|TEMPORAL_(API_KEY|TLS_(CA|CERT|KEY))|KAFKA_(PASSWORD|TLS_CA))$/;
 
 /** The Secrets of an environment and of what it shares, from the files of the root folder. None before `secrets generate`. */
 export function environmentSecrets(root: Root, environment: Environment, configuration: Configuration): KubeObject[] {

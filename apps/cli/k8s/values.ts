@@ -12,7 +12,7 @@ export type Values = { [key: string]: unknown };
 
 /** Decided by the charts, or meant for this machine: not taken over from config.yml. */
 const notForTheCluster =
-  /^(HOST|PORT|INTERNAL_PORT|CODEC_PORT|DATABASE_PREFIX|WORKFLOW_CACHE_DIR|ENCRYPTION_KEYS_FILE|KAFKA_BROKERS|TEMPORAL_(ADDRESS|NAMESPACE|METRICS_ADDRESS|DEPLOYMENT_NAME|WORKER_BUILD_ID)|[A-Z]+_URL)$/;
+  /^(HOST|PORT|INTERNAL_PORT|CODEC_PORT|DATABASE_PREFIX|WORKFLOW_CACHE_DIR|ENCRYPTION_KEYS_FILE|KAFKA_(BROKERS|TLS|SASL_MECHANISM|USERNAME)|TEMPORAL_(ADDRESS|NAMESPACE|TLS|TLS_SERVER_NAME|METRICS_ADDRESS|DEPLOYMENT_NAME|WORKER_BUILD_ID)|[A-Z]+_URL)$/;
 
 export const topologyOf = (configuration: Configuration, environment: Environment): Topology =>
   environment === 'prod' ? configuration.cli.K8S_PROD_TOPOLOGY : configuration.cli.K8S_STAGING_TOPOLOGY;

@@ -1,3 +1,4 @@
+import { loadSettings } from '@waybill/kernel/config';
 import { openKeyRing } from '@waybill/kernel/encryption';
 import { Secret } from '@waybill/kernel/secret';
 import type { Temporal } from '@waybill/kernel/temporal-client';
@@ -10,17 +11,19 @@ export const namespaceOf = ({ environment }: Session): string => (environment ==
 
 /** Lends a client of the cluster's Temporal, through a port-forward that ends with the work. */
 export async function withTemporal<T>(session: Session, work: (temporal: Temporal, address: string) => Promise<T>): Promise<T> {
-  const { createTemporal } = await import('@waybill/kernel/temporal-client'); // gRPC is a good part of the command's start-up
+  const { createTemporal, temporalSettings } = await import('@waybill/kernel/temporal-client'); // gRPC is a good part of the command's start-up
   const keys = readSecrets(session.context.root, session.environment)['ENCRYPTION_KEYS'];
   const forward = await openForward(session, { namespace: 'infra', target: 'service/temporal-frontend', port: 7233 });
   const address = `127.0.0.1:${forward.port}`;
   const temporal = createTemporal({
-    settings: {
-      TEMPORAL_ADDRESS: address,
-      TEMPORAL_NAMESPACE: namespaceOf(session),
-      TEMPORAL_TIMEOUT: 10_000,
-      TEMPORAL_COMMAND_TIMEOUT: 20_000,
-    },
+    settings: loadSettings(temporalSettings, {
+      environment: {
+        TEMPORAL_ADDRESS: address,
+        TEMPORAL_NAMESPACE: namespaceOf(session),
+        TEMPORAL_TIMEOUT: '10s',
+        TEMPORAL_COMMAND_TIMEOUT: '20s',
+      },
+    }),
     // Without the key ring everything works but reading what is sealed.
     ring: openKeyRing({ keys: new Secret(keys ?? `none:${Buffer.alloc(32).toString('base64')}`) }),
     identity: 'waybill-cli',

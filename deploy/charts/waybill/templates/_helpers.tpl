@@ -96,13 +96,16 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* The names of the Secret's keys that roles with these services need. Takes services, admin. */}}
+{{/* The names of the Secret's keys that a component needs. Takes root, component. */}}
 {{- define "waybill.secretKeys" -}}
+{{- $further := .root.Values.secretKeys -}}
 {{- $keys := list "SERVICE_TOKEN_KEYS" "ENCRYPTION_KEYS" -}}
-{{- if .admin -}}{{- $keys = append $keys "ADMIN_API_KEY" -}}{{- end -}}
-{{- range .services -}}
+{{- if or .component.gateway .component.codec -}}{{- $keys = append $keys "ADMIN_API_KEY" -}}{{- end -}}
+{{- range .component.services -}}
 {{- $keys = append $keys (printf "%s_DATABASE_PASSWORD" (upper .)) -}}
 {{- end -}}
+{{- if or .component.worker (has "orders" .component.services) -}}{{- $keys = concat $keys $further.temporal -}}{{- end -}}
+{{- if .component.worker -}}{{- $keys = concat $keys $further.kafka -}}{{- end -}}
 {{- dict "items" $keys | toYaml -}}
 {{- end -}}
 

@@ -2,7 +2,7 @@
 {{- define "waybill.pod" -}}
 {{- $root := .root -}}
 {{- $component := .component -}}
-{{- $keys := (include "waybill.secretKeys" (dict "services" $component.services "admin" (or $component.gateway $component.codec)) | fromYaml).items -}}
+{{- $keys := (include "waybill.secretKeys" (dict "root" $root "component" $component) | fromYaml).items -}}
 metadata:
   labels:
     {{- include "waybill.labels" . | nindent 4 }}
