@@ -71,6 +71,12 @@ export const cliSettings = {
   K8S_HOST: setting.optional(setting.text({ description: 'Public host name of prod, such as shop.example.com.' })),
   K8S_STAGING_HOST: setting.optional(setting.text({ description: 'Public host name of staging.' })),
   K8S_TIMEOUT: setting.duration({ description: 'How long an install in the cluster waits for each part to become ready.', default: '10m' }),
+  K8S_SECRETS: setting.choice({
+    of: ['generate', 'external'],
+    description:
+      'Who puts the Secrets into the cluster: the command, from what it generated once, or somebody else (External Secrets, sealed-secrets). With external it writes none, and says which are missing.',
+    default: 'generate',
+  }),
   K8S_DATABASE_URL: setting.optional(
     setting.secret({
       description: 'Administrator’s address of a PostgreSQL of your own, for the cluster’s migrations; by default the bundled one.',

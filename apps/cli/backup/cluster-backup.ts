@@ -1,11 +1,12 @@
 import { CommandError } from '../failure.ts';
+import { secretValue } from '../k8s/cluster-secrets.ts';
 import { openForward } from '../k8s/forward.ts';
 import type { KubeObject } from '../k8s/objects.ts';
 import { releasesOf } from '../k8s/releases.ts';
 import { readIfThere, type Session } from '../k8s/session.ts';
 import { workloadsOf } from '../k8s/workloads.ts';
 import manifest from '../package.json' with { type: 'json' };
-import { readSecrets, secretsPath } from '../secrets.ts';
+import { secretsPath } from '../secrets.ts';
 import type { BackupSource } from './server-backup.ts';
 
 /** The bundled PostgreSQL of the cluster: where its data is, and as whom it runs. */
@@ -40,7 +41,7 @@ export async function clusterSource(session: Session): Promise<BackupSource & { 
   const { context, configuration, environment } = session;
   const { root } = context;
   await findPostgres(session);
-  const password = readSecrets(root, 'prod')['POSTGRES_PASSWORD'];
+  const password = await secretValue(session, 'POSTGRES_PASSWORD');
   if (password === undefined)
     throw new CommandError('not_found', `there is no POSTGRES_PASSWORD of this cluster in ${root.path}`, {
       fix: 'use the root folder it was installed from, or run "waybill k8s start", which takes its secrets over',
@@ -52,7 +53,7 @@ export async function clusterSource(session: Session): Promise<BackupSource & { 
     databaseUrl: `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${forward.port}/postgres`,
     prefix: databasePrefix(configuration.text('DATABASE_PREFIX'), environment),
     waybill: manifest.version,
-    encryptionKeyIds: (readSecrets(root, environment)['ENCRYPTION_KEYS'] ?? '').split(',').map((entry) => entry.trim().split(':')[0] ?? ''),
+    encryptionKeyIds: ((await secretValue(session, 'ENCRYPTION_KEYS')) ?? '').split(',').map((entry) => entry.trim().split(':')[0] ?? ''),
     secrets: Object.fromEntries(Object.entries(files).flatMap(([name, path]) => [[name, readIfThere(path) ?? '']])),
     temporal: 'in PostgreSQL',
     close: forward.close,

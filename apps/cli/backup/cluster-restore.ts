@@ -7,7 +7,7 @@ import { databaseName } from '@waybill/kernel/provision';
 import { serviceNames } from '@waybill/server/roles';
 import pg from 'pg';
 import { CommandError } from '../failure.ts';
-import { applySecrets } from '../k8s/cluster-secrets.ts';
+import { applySecrets, secretValue } from '../k8s/cluster-secrets.ts';
 import { openForward } from '../k8s/forward.ts';
 import { start, stop } from '../k8s/lifecycle.ts';
 import type { KubeObject } from '../k8s/objects.ts';
@@ -15,7 +15,7 @@ import { type Environment, environments, releasesOf } from '../k8s/releases.ts';
 import { openSession, type Session } from '../k8s/session.ts';
 import { workloadsOf } from '../k8s/workloads.ts';
 import { createRoot } from '../root.ts';
-import { readSecrets, secretsPath } from '../secrets.ts';
+import { secretsPath } from '../secrets.ts';
 import { writeWhole } from '../yaml-file.ts';
 import { type ClusterPostgres, databasePrefix, findPostgres } from './cluster-backup.ts';
 import type { Manifest } from './manifest.ts';
@@ -89,7 +89,7 @@ async function environmentsThere(session: Session): Promise<Environment[]> {
 }
 
 async function withDatabase<T>(session: Session, database: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const password = readSecrets(session.context.root, 'prod')['POSTGRES_PASSWORD'] ?? '';
+  const password = (await secretValue(session, 'POSTGRES_PASSWORD')) ?? '';
   const forward = await openForward(session, { namespace: 'infra', target: 'statefulset/postgresql', port: 5432 });
   const client = new pg.Client({
     connectionString: `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${forward.port}/${database}`,

@@ -5,9 +5,9 @@ import { createApi } from '../api.ts';
 import { loadConfiguration } from '../configuration.ts';
 import { type Act, type Context, print } from '../context.ts';
 import { examples } from '../examples.ts';
+import { secretValue } from '../k8s/cluster-secrets.ts';
 import { openForward } from '../k8s/forward.ts';
 import { openSession } from '../k8s/session.ts';
-import { readSecrets } from '../secrets.ts';
 import { keyOf } from './orders.ts';
 
 export function addReconcile(program: Command, act: Act): void {
@@ -39,7 +39,7 @@ export async function reconcile(context: Context, options: ReconcileOptions): Pr
   const session = openSession(context, options);
   const forward = await openForward(session, { namespace: session.environment, target: 'service/gateway', port: 3000 });
   try {
-    const key = readSecrets(context.root, session.environment)['ADMIN_API_KEY'] ?? '';
+    const key = (await secretValue(session, 'ADMIN_API_KEY')) ?? '';
     return await reconcileAt(context, options, { url: forward.url, key: linesOf(key)[0] ?? '' });
   } finally {
     forward.close();

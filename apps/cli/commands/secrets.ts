@@ -106,6 +106,15 @@ async function rotate(context: Context, given: string | undefined, options: Rota
   if (!(settleMs >= 0))
     throw new CommandError('invalid', `--settle ${options.settle}: it must be a number of seconds`, { fix: 'write it as --settle 30' });
   const session = openSession(context, options);
+  if (session.configuration.cli.K8S_SECRETS === 'external') {
+    throw new CommandError(
+      'unsupported',
+      `the Secrets of ${environment} are somebody else's (K8S_SECRETS=external), so ${name} is not exchanged here`,
+      {
+        fix: 'exchange it where it is kept, in three steps that each reach all pods before the next: docs/kubernetes.md, "External Secrets"',
+      },
+    );
+  }
   if (options.retire) {
     await retireInCluster(session, name, settleMs);
     return print(context, { name, environment, state: 'done' }, [`${name} of ${environment} has one value again`]);

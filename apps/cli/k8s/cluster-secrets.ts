@@ -46,9 +46,33 @@ const secretObject = (name: string, namespace: string, entries: readonly (readon
   stringData: Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1))),
 });
 
-/** Puts the Secrets of these namespaces into the cluster. Their values travel on standard input only. */
+/**
+ * A secret of the installation: from the root folder, or from the cluster where somebody else puts it there. While it is being
+ * exchanged it holds both values, a line each.
+ */
+export async function secretValue(session: Session, key: string): Promise<string | undefined> {
+  const { context, environment, configuration, tools } = session;
+  const common = shared.find(({ keys }) => (keys as readonly string[]).includes(key));
+  if (configuration.cli.K8S_SECRETS === 'generate') return readSecrets(context.root, common ? 'prod' : environment)[key];
+  const { name, namespace } = common ?? { name: 'waybill-secrets', namespace: environment };
+  const args = ['get', 'secret', name, '--namespace', namespace, '--ignore-not-found', '--output', `jsonpath={.data.${key}}`];
+  const { stdout } = await tools.read('kubectl', args, { repeated: true });
+  return stdout === '' ? undefined : Buffer.from(stdout, 'base64').toString('utf8').trim();
+}
+
+/** The command that prints a secret of the installation. */
+export function secretCommand({ context, environment, configuration }: Session, key: string): string {
+  const common = shared.find(({ keys }) => (keys as readonly string[]).includes(key));
+  if (configuration.cli.K8S_SECRETS === 'generate')
+    return `waybill ${context.root.flag}config printvalue ${key}${common || environment === 'prod' ? '' : ` -e ${environment}`}`;
+  const { name, namespace } = common ?? { name: 'waybill-secrets', namespace: environment };
+  return `kubectl get secret ${name} -n ${namespace} -o jsonpath='{.data.${key}}' | base64 -d`;
+}
+
+/** Puts the Secrets of these namespaces into the cluster, unless somebody else does. Their values travel on standard input only. */
 export async function applySecrets(session: Session, namespaces: readonly string[]): Promise<void> {
   const { context, environment, configuration, tools } = session;
+  if (configuration.cli.K8S_SECRETS === 'external') return;
   const all = environmentSecrets(context.root, environment, configuration);
   if (all.length === 0 && !context.dryRun) {
     throw new CommandError('not_found', `the secrets of ${environment} have not been made`, {

@@ -7,13 +7,14 @@ import { installRelease } from './helm.ts';
 import { namespaceObject } from './manifests.ts';
 import type { Release } from './releases.ts';
 import { render } from './render.ts';
+import { requireSecrets } from './required-secrets.ts';
 import type { Session } from './session.ts';
 import { waitForRelease, withReasons } from './wait.ts';
 
-/** Makes what is missing of the secrets. What the cluster holds already is taken over: data may need it. */
+/** Makes what is missing of the secrets, unless somebody else does. What the cluster holds already is taken over: data may need it. */
 export async function prepareSecrets(session: Session): Promise<void> {
-  const { context, environment } = session;
-  if (context.dryRun) return;
+  const { context, environment, configuration } = session;
+  if (context.dryRun || configuration.cli.K8S_SECRETS === 'external') return;
   const say = proseOf(context);
   const adopted = await adoptSecrets(session);
   if (adopted.length > 0) say(`secrets taken over from the cluster: ${adopted.join(', ')}`);
@@ -37,13 +38,14 @@ export type InstallOptions = {
  */
 export async function installAll(begun: Session, releases: readonly Release[], options: InstallOptions = {}): Promise<Session> {
   let session = begun;
-  const { context, tools } = session;
+  const { context, configuration, tools } = session;
   let rendered = await render(session);
   const namespaces = releases.map(({ namespace }) => namespace);
   await tools.change('kubectl', ['apply', '--server-side', '--force-conflicts', '--field-manager=waybill', '-f', '-'], {
     input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: namespaces.map(namespaceObject) }),
   });
   await applySecrets(session, namespaces);
+  if (configuration.cli.K8S_SECRETS === 'external' && !context.dryRun) await requireSecrets(session, releases, rendered);
   for (const release of releases) {
     if (release.part === 'apps' && !context.dryRun) {
       session = await prepareHandOver(session, rendered, options);

@@ -1,6 +1,6 @@
 import { type Context, print } from '../context.ts';
 import { CommandError } from '../failure.ts';
-import { readSecrets } from '../secrets.ts';
+import { secretCommand } from './cluster-secrets.ts';
 import { type ForwardTo, keepForward } from './forward.ts';
 import type { Environment } from './releases.ts';
 import { openSession, type Session } from './session.ts';
@@ -54,15 +54,9 @@ function parseDoor(name: string): Door {
   throw new CommandError('invalid', `there is no way to "${name}"`, { fix: `choose one of ${doors.join(', ')}` });
 }
 
-function hints({ context, environment }: Session, door: Door): string[] {
-  const { flag } = context.root;
-  if (door === 'grafana') {
-    const known = readSecrets(context.root, 'prod')['GRAFANA_ADMIN_PASSWORD'] !== undefined;
-    return [
-      `user admin, password: ${known ? `$(waybill ${flag}config printvalue GRAFANA_ADMIN_PASSWORD)` : 'in the Secret monitoring-secrets'}`,
-    ];
-  }
+function hints(session: Session, door: Door): string[] {
+  if (door === 'grafana') return [`user admin, password: ${secretCommand(session, 'GRAFANA_ADMIN_PASSWORD')}`];
   if (door === 'codec-server') return ['log in at /login with the API key, then set it as codec endpoint in the Temporal UI'];
   if (door !== 'web') return [];
-  return [`the key: waybill ${flag}config printvalue ADMIN_API_KEY${environment === 'prod' ? '' : ` -e ${environment}`}`];
+  return [`the key: ${secretCommand(session, 'ADMIN_API_KEY')}`];
 }

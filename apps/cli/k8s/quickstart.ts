@@ -2,6 +2,7 @@ import { checkCluster } from '../cluster/check.ts';
 import { type Context, proseOf } from '../context.ts';
 import { requireTool } from '../external/tools.ts';
 import { CommandError } from '../failure.ts';
+import { secretCommand } from './cluster-secrets.ts';
 import { installAll, prepareSecrets } from './install.ts';
 import { runJob } from './job.ts';
 import type { KubeObject } from './objects.ts';
@@ -71,7 +72,8 @@ function choose(context: Context, options: QuickstartOptions): Session {
   });
 }
 
-function summary({ context, environment }: Session, host: string | undefined): string[] {
+function summary(session: Session, host: string | undefined): string[] {
+  const { context, environment } = session;
   const { flag } = context.root;
   const env = environment === 'prod' ? '' : ` -e ${environment}`;
   return [
@@ -79,7 +81,7 @@ function summary({ context, environment }: Session, host: string | undefined): s
     `  API          ${host ? `https://${host}` : `waybill ${flag}k8s port-forward web${env}, then http://localhost:3000`}`,
     `  Temporal UI  waybill ${flag}k8s port-forward temporal-ui`,
     `  Grafana      waybill ${flag}k8s port-forward grafana`,
-    `  the key      waybill ${flag}config printvalue ADMIN_API_KEY${env}`,
+    `  the key      ${secretCommand(session, 'ADMIN_API_KEY')}`,
     '',
   ];
 }

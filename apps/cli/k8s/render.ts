@@ -153,9 +153,13 @@ function topKustomization(root: Root, overlay: Overlay | undefined): Record<stri
   return { resources: ['env', ...secrets], ...(overlay && { components: ['env-custom'] }) };
 }
 
-/** Beside the rest, and for this user alone: `kubectl apply -k` installs from files only. */
+/** Beside the rest, and for this user alone: `kubectl apply -k` installs from files only. None where somebody else owns them. */
 function writeSecrets(session: Session, rendered: readonly Environment[]): void {
   const { root } = session.context;
+  if (session.configuration.cli.K8S_SECRETS === 'external') {
+    rmSync(root.envSecrets, { recursive: true, force: true });
+    return;
+  }
   const objects = new Map<string, KubeObject>();
   for (const environment of rendered) {
     for (const object of environmentSecrets(root, environment, session.configuration)) {

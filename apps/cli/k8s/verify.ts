@@ -1,12 +1,13 @@
 import { unwrap } from '@waybill/client';
 import { newId } from '@waybill/kernel/ids';
 import { formatMoney } from '@waybill/kernel/money';
+import { linesOf } from '@waybill/kernel/secret';
 import { createApi } from '../api.ts';
 import { type Context, print, proseOf } from '../context.ts';
 import { CommandError, Interrupted } from '../failure.ts';
 import { carryOut } from '../local/journey.ts';
 import { demoAddress } from '../place.ts';
-import { readSecrets } from '../secrets.ts';
+import { secretValue } from './cluster-secrets.ts';
 import { keepForward } from './forward.ts';
 import { openSession, type Session } from './session.ts';
 
@@ -25,7 +26,7 @@ export async function verifyIn(session: Session, options: VerifyOptions): Promis
     print(context, { environment, sku }, [`would place a test order (1 × ${sku}) in ${environment} and follow it to its end`]);
     return 0;
   }
-  const key = context.io.env['ADMIN_API_KEY'] ?? readSecrets(context.root, environment)['ADMIN_API_KEY'];
+  const [key] = linesOf(context.io.env['ADMIN_API_KEY'] ?? (await secretValue(session, 'ADMIN_API_KEY')) ?? '');
   if (!key) {
     throw new CommandError('unauthenticated', `there is no ADMIN_API_KEY of ${environment} in ${context.root.path}`, {
       fix: `run "waybill k8s quickstart -e ${environment}", which takes it over from the cluster, or set ADMIN_API_KEY`,
