@@ -68,6 +68,12 @@ export const cliSettings = {
     description: 'How callers from outside reach the cluster’s gateway; "cluster check" says what fits.',
     default: 'none',
   }),
+  K8S_GATEWAY_CLASS: setting.optional(
+    setting.text({ description: 'GatewayClass of the Gateway that K8S_ENTRANCE=gatewayApi makes; "cluster check" names those there are.' }),
+  ),
+  K8S_INGRESS_CLASS: setting.optional(
+    setting.text({ description: 'IngressClass of the Ingress that K8S_ENTRANCE=ingress makes; the cluster’s default without it.' }),
+  ),
   K8S_HOST: setting.optional(setting.text({ description: 'Public host name of prod, such as shop.example.com.' })),
   K8S_STAGING_HOST: setting.optional(setting.text({ description: 'Public host name of staging.' })),
   K8S_TIMEOUT: setting.duration({ description: 'How long an install in the cluster waits for each part to become ready.', default: '10m' }),

@@ -51,7 +51,7 @@ export async function checkCluster(session: Session): Promise<ClusterReport> {
     storage(classes),
     await memory(session, nodes, pods),
     metrics(apis),
-    entranceFinding(session, entrance, apis),
+    entranceFinding(session, entrance, { apis, gateways }),
   ];
   const missing = findings.filter(({ state }) => state === 'missing');
   return {
@@ -139,9 +139,15 @@ function pickEntrance(has: { gateways: readonly KubeObject[]; ingresses: readonl
   return has.ingresses.length > 0 ? 'ingress' : 'caddy';
 }
 
-function entranceFinding({ configuration }: Session, best: Entrance, apis: ReadonlySet<string>): Finding {
+function entranceFinding(
+  { configuration }: Session,
+  best: Entrance,
+  { apis, gateways }: { apis: ReadonlySet<string>; gateways: readonly KubeObject[] },
+): Finding {
   const name = 'entrance';
-  const { K8S_ENTRANCE: chosen, K8S_HOST: host } = configuration.cli;
+  const { K8S_ENTRANCE: chosen, K8S_HOST: host, K8S_GATEWAY_CLASS: gatewayClass } = configuration.cli;
+  const classes = gateways.map(({ metadata }) => metadata.name);
+  const choose = `waybill config save -s K8S_ENTRANCE=${best}${best === 'gatewayApi' ? ` -s K8S_GATEWAY_CLASS=${classes[0]}` : ''}`;
   const certificates = apis.has('cert-manager.io/v1');
   if (host === undefined) {
     return chosen === 'none'
@@ -153,7 +159,18 @@ function entranceFinding({ configuration }: Session, best: Entrance, apis: Reado
       name,
       state: 'missing',
       found: 'gatewayApi, which this cluster does not have',
-      fix: `waybill config save -s K8S_ENTRANCE=${best}`,
+      fix: choose,
+    };
+  }
+  if (chosen === 'gatewayApi' && gatewayClass !== undefined && !classes.includes(gatewayClass)) {
+    return {
+      name,
+      state: 'missing',
+      found: `GatewayClass ${gatewayClass}, which this cluster does not have; it has ${classes.join(', ') || 'none'}`,
+      fix:
+        classes.length > 0
+          ? `waybill config save -s K8S_GATEWAY_CLASS=${classes[0]}`
+          : 'install a controller for the Gateway API, or take K8S_ENTRANCE=caddy',
     };
   }
   const tls =
@@ -164,6 +181,6 @@ function entranceFinding({ configuration }: Session, best: Entrance, apis: Reado
   return {
     name,
     state: 'note',
-    found: `${chosen} for ${host}${tls}; this cluster has what ${best} needs: waybill config save -s K8S_ENTRANCE=${best}`,
+    found: `${chosen} for ${host}${tls}; this cluster has what ${best} needs: ${choose}`,
   };
 }

@@ -1,5 +1,6 @@
 import { type Context, print, table } from '../context.ts';
 import { CommandError } from '../failure.ts';
+import { entranceOf } from './entrance.ts';
 import type { Finding } from './explain.ts';
 import { findingsOf } from './observe.ts';
 import { type Release, selectReleases } from './releases.ts';
@@ -14,10 +15,14 @@ const signs = { ready: '✔', waiting: '…', failed: '✖', stopped: '○' };
 export async function status(context: Context, options: SelectOptions): Promise<number> {
   const session = openSession(context, options);
   const releases = selectReleases(session, options.part);
+  const entrance = options.selector === undefined ? await entranceOf(session) : undefined;
+  const address = entrance?.address;
   const parts = await Promise.all(
-    releases.map(async (release) => ({ release, findings: await findingsOf(session, release, options.selector) })),
+    releases.map(async (release) => {
+      const findings = await findingsOf(session, release, options.selector);
+      return { release, findings: release.part === 'apps' ? [...findings, ...(entrance?.findings ?? [])] : findings };
+    }),
   );
-  const address = options.selector === undefined ? await addressOf(session) : undefined;
   const all = parts.flatMap(({ findings }) => findings);
   const ready = all.length > 0 && all.every(({ state }) => state === 'ready');
   const data = parts.map(({ release, findings }) => ({ release: release.name, namespace: release.namespace, items: findings }));
@@ -49,20 +54,6 @@ function verdict({ environment }: Session, findings: readonly Finding[]): string
   if (findings.every(({ state }) => state === 'ready' || state === 'stopped'))
     return `it is stopped; start it with "waybill k8s start${env}"`;
   return 'not everything is ready: see above';
-}
-
-/** The address that callers from outside use, if a LoadBalancer, Gateway or Ingress has been given one. */
-async function addressOf({ tools, environment }: Session): Promise<string | undefined> {
-  const args = ['get', 'services,ingresses', '--namespace', environment, '--output', 'json'];
-  const ran = await tools.read('kubectl', args, { repeated: true, accept: [1] });
-  if (ran.code !== 0) return undefined;
-  // biome-ignore lint/suspicious/noExplicitAny: Services and Ingresses share this part of their status
-  const { items } = JSON.parse(ran.stdout) as { items: { status?: any }[] };
-  for (const { status: state } of items) {
-    const [first] = state?.loadBalancer?.ingress ?? [];
-    if (first) return first.hostname ?? first.ip;
-  }
-  return undefined;
 }
 
 export async function wait(context: Context, options: SelectOptions & { timeout?: string }): Promise<undefined> {

@@ -25,15 +25,29 @@ export function valuesFor(release: Release, environment: Environment, configurat
     return merge(valuesFile('environments/infra.yaml'), valuesFile(`topologies/${topology}-platform.yaml`), staging);
   }
   if (release.name === 'monitoring') return valuesFile('environments/monitoring.yaml');
-  const host = environment === 'prod' ? configuration.cli.K8S_HOST : configuration.cli.K8S_STAGING_HOST;
   return merge(valuesFile(`topologies/${topology}.yaml`), valuesFile(`environments/${environment}.yaml`), {
     environment,
     topology,
     image,
     config: settingsForTheCluster(configuration),
-    entrance: { type: configuration.cli.K8S_ENTRANCE, ...(host !== undefined && { host }) },
+    entrance: entranceFor(configuration, environment),
     components: merge(replicas(configuration, environment), earlierBuilds(configuration, environment, { topology, newest: image.tag })),
   });
+}
+
+/** The public name of an environment, if it has one. */
+export const hostOf = ({ cli }: Configuration, environment: Environment): string | undefined =>
+  environment === 'prod' ? cli.K8S_HOST : cli.K8S_STAGING_HOST;
+
+function entranceFor(configuration: Configuration, environment: Environment): Values {
+  const { K8S_ENTRANCE: type, K8S_GATEWAY_CLASS: gatewayClass, K8S_INGRESS_CLASS: ingressClass } = configuration.cli;
+  const host = hostOf(configuration, environment);
+  return {
+    type,
+    ...(host !== undefined && { host }),
+    ...(gatewayClass !== undefined && { gatewayApi: { className: gatewayClass } }),
+    ...(ingressClass !== undefined && { ingress: { className: ingressClass } }),
+  };
 }
 
 /** What the user chose in config.yml and a server reads. The environment of this shell is not part of an installation. */
