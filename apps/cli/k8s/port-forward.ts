@@ -32,6 +32,7 @@ export async function portForward(context: Context, name: string, options: { env
     await session.tools.change('kubectl', ['port-forward', '--namespace', to.namespace, to.target, `${to.localPort}:${to.port}`]);
     return 0;
   }
+  if (door === 'grafana') await requireGrafana(session);
   const stop = new AbortController();
   const forget = context.io.onStop(() => stop.abort());
   try {
@@ -52,6 +53,20 @@ export async function portForward(context: Context, name: string, options: { env
 function parseDoor(name: string): Door {
   for (const door of doors) if (door === name) return door;
   throw new CommandError('invalid', `there is no way to "${name}"`, { fix: `choose one of ${doors.join(', ')}` });
+}
+
+/** It is off unless asked for, and a forward to nothing would only say that nothing answered. */
+async function requireGrafana({ tools, configuration }: Session): Promise<void> {
+  if (!configuration.cli.K8S_MONITORING) {
+    throw new CommandError('not_found', 'K8S_MONITORING is false, so the Grafana of this cluster is not ours', {
+      fix: 'open it the way its own installation says, with the dashboards in deploy/dashboards; or "waybill config save -s K8S_MONITORING=true"',
+    });
+  }
+  const args = ['get', 'service', 'grafana', '--namespace', 'monitoring', '--ignore-not-found', '--output', 'name'];
+  if ((await tools.read('kubectl', args, { repeated: true })).stdout.trim() !== '') return;
+  throw new CommandError('not_found', 'Grafana is off: there is no Service grafana in the namespace monitoring', {
+    fix: 'write "grafana: { enabled: true }" with "waybill config edit monitoring", then "waybill k8s quickstart -l monitoring"; it takes 256 Mi',
+  });
 }
 
 function hints(session: Session, door: Door): string[] {

@@ -73,14 +73,14 @@ function choose(context: Context, options: QuickstartOptions): Session {
 }
 
 function summary(session: Session, host: string | undefined): string[] {
-  const { context, environment } = session;
+  const { context, environment, configuration } = session;
   const { flag } = context.root;
   const env = environment === 'prod' ? '' : ` -e ${environment}`;
   return [
     '',
     `  API          ${host ? `https://${host}` : `waybill ${flag}k8s port-forward web${env}, then http://localhost:3000`}`,
     `  Temporal UI  waybill ${flag}k8s port-forward temporal-ui`,
-    `  Grafana      waybill ${flag}k8s port-forward grafana`,
+    ...(configuration.cli.K8S_MONITORING ? [`  Grafana      waybill ${flag}k8s port-forward grafana`] : []),
     `  the key      ${secretCommand(session, 'ADMIN_API_KEY')}`,
     '',
   ];

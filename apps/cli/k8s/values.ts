@@ -25,7 +25,7 @@ export function valuesFor(release: Release, environment: Environment, configurat
     return merge(valuesFile('environments/infra.yaml'), valuesFile(`topologies/${topology}-platform.yaml`), staging);
   }
   if (release.name === 'monitoring') return valuesFile('environments/monitoring.yaml');
-  return merge(valuesFile(`topologies/${topology}.yaml`), valuesFile(`environments/${environment}.yaml`), {
+  return merge(valuesFile(`topologies/${topology}.yaml`), environmentValues(environment, configuration), {
     environment,
     topology,
     image,
@@ -33,6 +33,14 @@ export function valuesFor(release: Release, environment: Environment, configurat
     entrance: entranceFor(configuration, environment),
     components: merge(replicas(configuration, environment), earlierBuilds(configuration, environment, { topology, newest: image.tag })),
   });
+}
+
+/** Without the chart monitoring there is no collector: traces then go where config.yml says, or nowhere. */
+function environmentValues(environment: Environment, { cli }: Configuration): Values {
+  const values = valuesFile(`environments/${environment}.yaml`);
+  if (cli.K8S_MONITORING || !isMap(values['config'])) return values;
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: _, ...config } = values['config'];
+  return { ...values, config };
 }
 
 /** The public name of an environment, if it has one. */
