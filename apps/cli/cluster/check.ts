@@ -4,7 +4,7 @@ import type { KubeObject } from '../k8s/objects.ts';
 import { releasesIn } from '../k8s/releases.ts';
 import { objectsOf, render } from '../k8s/render.ts';
 import { openSession, type Session } from '../k8s/session.ts';
-import { topologyOf } from '../k8s/values.ts';
+import { hostOf, topologyOf } from '../k8s/values.ts';
 import { fitOn, podsOf, roomOn } from './fit.ts';
 
 type Finding = { name: string; state: 'ok' | 'note' | 'missing'; found: string; fix?: string };
@@ -43,7 +43,7 @@ export async function checkCluster(session: Session): Promise<ClusterReport> {
   ];
   const gateways = apis.has('gateway.networking.k8s.io/v1') ? await get('gatewayclasses') : [];
   const ingresses = await get('ingressclasses');
-  const entrance = pickEntrance({ gateways, ingresses, host: session.configuration.cli.K8S_HOST });
+  const entrance = pickEntrance({ gateways, ingresses, host: hostOf(session.configuration, session.environment) });
   const findings: Finding[] = [
     serverVersion(versions.serverVersion?.gitVersion ?? ''),
     await helm(session),
@@ -140,19 +140,21 @@ function pickEntrance(has: { gateways: readonly KubeObject[]; ingresses: readonl
 }
 
 function entranceFinding(
-  { configuration }: Session,
+  { configuration, environment }: Session,
   best: Entrance,
   { apis, gateways }: { apis: ReadonlySet<string>; gateways: readonly KubeObject[] },
 ): Finding {
   const name = 'entrance';
-  const { K8S_ENTRANCE: chosen, K8S_HOST: host, K8S_GATEWAY_CLASS: gatewayClass } = configuration.cli;
+  const { K8S_ENTRANCE: chosen, K8S_GATEWAY_CLASS: gatewayClass } = configuration.cli;
+  const host = hostOf(configuration, environment);
+  const [setting, example] = environment === 'prod' ? ['K8S_HOST', 'shop.example.com'] : ['K8S_STAGING_HOST', 'staging.example.com'];
   const classes = gateways.map(({ metadata }) => metadata.name);
   const choose = `waybill config save -s K8S_ENTRANCE=${best}${best === 'gatewayApi' ? ` -s K8S_GATEWAY_CLASS=${classes[0]}` : ''}`;
   const certificates = apis.has('cert-manager.io/v1');
   if (host === undefined) {
     return chosen === 'none'
-      ? { name, state: 'note', found: 'none: reached by port-forward only; set K8S_HOST to a public name to open one' }
-      : { name, state: 'missing', found: `${chosen} without a host name`, fix: 'waybill config save -s K8S_HOST=shop.example.com' };
+      ? { name, state: 'note', found: `none: reached by port-forward only; set ${setting} to a public name to open one` }
+      : { name, state: 'missing', found: `${chosen} without a host name`, fix: `waybill config save -s ${setting}=${example}` };
   }
   if (chosen === 'gatewayApi' && !apis.has('gateway.networking.k8s.io/v1')) {
     return {

@@ -66,7 +66,7 @@ async function withoutShared(session: Session, releases: readonly Release[]): Pr
   return [...releases];
 }
 
-/** Exchanges the pods one by one, so that no caller notices. */
+/** Exchanges the pods one by one. */
 export async function restart(context: Context, options: SelectOptions): Promise<undefined> {
   const session = openSession(context, options);
   const releases = selectReleases(session, options.part ?? 'apps');

@@ -8,6 +8,7 @@ import { runJob } from './job.ts';
 import type { KubeObject } from './objects.ts';
 import { parseEnvironment, selectReleases } from './releases.ts';
 import { openSession, remember, type Session } from './session.ts';
+import { hostOf } from './values.ts';
 import { verifyIn } from './verify.ts';
 
 export type QuickstartOptions = {
@@ -44,7 +45,7 @@ export async function quickstart(context: Context, options: QuickstartOptions): 
     await tools.change('kubectl', ['annotate', 'namespace', environment, '--overwrite', `${begunAt}=${new Date().toISOString()}`]);
   }
   const code = options.verify ? await verifyIn(session, { ...(options.sku && { sku: options.sku }) }) : 0;
-  if (!context.json) for (const line of summary(session, configuration.cli.K8S_HOST)) say(line);
+  if (!context.json) for (const line of summary(session, hostOf(configuration, environment))) say(line);
   return code;
 }
 
