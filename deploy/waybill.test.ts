@@ -96,6 +96,8 @@ describe('the migration', () => {
     expect(job?.spec.serviceAccountName).toBeUndefined();
     expect(JSON.stringify(job?.spec)).not.toMatch(/configMap|envFrom/);
     expect(job?.containers.map(({ args }) => args)).toEqual([['migrate']]);
+    // Under plain manifests PostgreSQL is made at the same time, and tries that fail at once would be used up before it is there.
+    expect(job?.containers.map((container) => variable(container, 'MIGRATE_WAIT'))).toEqual(['2m']);
   });
 
   it('is another Job with another version or other settings, and the same with the same', async () => {

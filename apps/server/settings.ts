@@ -33,6 +33,13 @@ const logging = {
   }),
 };
 
+const migrationSettings = {
+  MIGRATE_WAIT: setting.duration({
+    description: 'How long migrations wait for a PostgreSQL that cannot be reached yet; then they fail, and say why.',
+    default: '0s',
+  }),
+};
+
 const processSettings = {
   ...logging,
   ...databaseServer,
@@ -111,6 +118,7 @@ const addresses: SettingsSchema = Object.fromEntries(
 export const allSettings: SettingsSchema = {
   ...codecServerSettings,
   ...processSettings,
+  ...migrationSettings,
   ...addresses,
   ...gatewaySettings,
   ...Object.assign({}, ...serviceNames.map(serviceSettings)),
@@ -119,7 +127,7 @@ export const allSettings: SettingsSchema = {
 /** The settings by where they belong, for the reference page. */
 export const settingGroups: readonly { title: string; settings: SettingsSchema }[] = [
   // a setting that two roles share is listed once, where it stands first
-  { title: 'Processes', settings: { ...processSettings, ...addresses } },
+  { title: 'Processes', settings: { ...processSettings, ...migrationSettings, ...addresses } },
   { title: 'Gateway', settings: gatewaySettings },
   { title: 'Codec server', settings: codecServerSettings },
   ...serviceNames.map((name) => ({ title: `${name[0]?.toUpperCase()}${name.slice(1)}`, settings: serviceSettings(name) })),
@@ -142,36 +150,43 @@ export function loadServerSettings(roles: readonly Role[], sources: SettingsSour
 
 /** Reads what migrations need: the server and every service's login. */
 export function loadMigrationSettings(sources: SettingsSources): MigrationSettings {
-  const schema: SettingsSchema = { ...logging, ...databaseServer, ...Object.assign({}, ...serviceNames.map(databaseSettings)) };
-  return loadSettings(schema, sources, allSettings) as MigrationSettings; // the schema contains both typed parts
+  const schema: SettingsSchema = {
+    ...logging,
+    ...databaseServer,
+    ...migrationSettings,
+    ...Object.assign({}, ...serviceNames.map(databaseSettings)),
+  };
+  return loadSettings(schema, sources, allSettings) as MigrationSettings; // the schema contains the typed parts
 }
 
-export type MigrationSettings = SettingsOf<typeof databaseServer & typeof logging> & Readonly<Record<string, unknown>>;
+type DatabaseSettings = SettingsOf<typeof databaseServer & typeof logging> & Readonly<Record<string, unknown>>;
+
+export type MigrationSettings = DatabaseSettings & SettingsOf<typeof migrationSettings>;
 
 /** What a secret holds now; while it is being rotated the old value and the new one. */
-const linesOfSecret = (settings: MigrationSettings, key: string): string[] => {
+const linesOfSecret = (settings: DatabaseSettings, key: string): string[] => {
   const value = settings[key];
   return value instanceof Secret ? linesOf(value.reveal()) : [];
 };
 
 /** The password that a login is given: the first one. */
-export const databasePasswordOf = (settings: MigrationSettings, name: ServiceName): string | undefined =>
+export const databasePasswordOf = (settings: DatabaseSettings, name: ServiceName): string | undefined =>
   linesOfSecret(settings, `${prefixOf(name)}_DATABASE_PASSWORD`)[0];
 
 /** True when the service's database is given as a whole address, so that somebody else provides it. */
-export const hasOwnDatabaseUrl = (settings: MigrationSettings, name: ServiceName): boolean =>
+export const hasOwnDatabaseUrl = (settings: DatabaseSettings, name: ServiceName): boolean =>
   linesOfSecret(settings, `${prefixOf(name)}_DATABASE_URL`).length > 0;
 
 /** The login of a service in its database; it follows files that hold its password. */
-export function databaseLoginOf(settings: MigrationSettings, name: ServiceName): DatabaseLogin {
+export function databaseLoginOf(settings: DatabaseSettings, name: ServiceName): DatabaseLogin {
   databaseUrlsOf(settings, name); // throws now what is missing
   return createLogin(() => databaseUrlsOf(settings, name));
 }
 
 /** The address of a service's database with the service's login. */
-export const databaseUrlOf = (settings: MigrationSettings, name: ServiceName): string => databaseLoginOf(settings, name).url();
+export const databaseUrlOf = (settings: DatabaseSettings, name: ServiceName): string => databaseLoginOf(settings, name).url();
 
-function databaseUrlsOf(settings: MigrationSettings, name: ServiceName): string[] {
+function databaseUrlsOf(settings: DatabaseSettings, name: ServiceName): string[] {
   const own = linesOfSecret(settings, `${prefixOf(name)}_DATABASE_URL`);
   if (own.length > 0) return own;
   const passwords = linesOfSecret(settings, `${prefixOf(name)}_DATABASE_PASSWORD`);
