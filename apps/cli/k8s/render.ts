@@ -28,13 +28,16 @@ export const valuesPaths = (root: Root, release: Release): string[] => [
 
 /**
  * Writes `$ROOT/env`: values of every release, manifests rendered from the charts with them, and kustomizations over all. The
- * same configuration always gives the same bytes. `env-custom` is read and never written.
+ * same configuration always gives the same bytes. `env-custom` is read and never written. With `only` it is these releases, and
+ * nothing of the others stays in the folder.
  */
-export async function render(session: Session): Promise<Rendered> {
+export async function render(session: Session, only?: readonly Release[]): Promise<Rendered> {
   const { root } = session.context;
   createRoot(root);
   const rendered = environmentsOf(session);
-  const releases = uniqueReleases(session, rendered);
+  const releases = uniqueReleases(session, rendered).filter(
+    ([release]) => only === undefined || only.some(({ name, namespace }) => name === release.name && namespace === release.namespace),
+  );
   const image = await imageOf(session);
   const files = new Map<string, string>();
   for (const [release, environment] of releases) {
@@ -54,7 +57,7 @@ export async function render(session: Session): Promise<Rendered> {
   files.set(join(root.env, 'kustomization.yaml'), kustomization({ resources }));
   writeFiles(files);
   removeOthers(root.env, files);
-  writeSecrets(session, rendered);
+  writeSecrets(session, rendered, namespaces);
   const overlay = overlayOf(root);
   writeWhole(root.kustomization, kustomization(topKustomization(root, overlay)), 0o644);
   const objects = overlay ? await overlaid(session, [...installed.keys()]) : installed;
@@ -154,7 +157,7 @@ function topKustomization(root: Root, overlay: Overlay | undefined): Record<stri
 }
 
 /** Beside the rest, and for this user alone: `kubectl apply -k` installs from files only. None where somebody else owns them. */
-function writeSecrets(session: Session, rendered: readonly Environment[]): void {
+function writeSecrets(session: Session, rendered: readonly Environment[], namespaces: readonly string[]): void {
   const { root } = session.context;
   if (session.configuration.cli.K8S_SECRETS === 'external') {
     rmSync(root.envSecrets, { recursive: true, force: true });
@@ -163,7 +166,8 @@ function writeSecrets(session: Session, rendered: readonly Environment[]): void 
   const objects = new Map<string, KubeObject>();
   for (const environment of rendered) {
     for (const object of environmentSecrets(root, environment, session.configuration)) {
-      objects.set(`${object.metadata.namespace}/${object.metadata.name}`, object);
+      const { name, namespace = '' } = object.metadata;
+      if (namespaces.includes(namespace)) objects.set(`${namespace}/${name}`, object);
     }
   }
   if (objects.size === 0) return;
