@@ -3,20 +3,22 @@ import { describe, expect, it } from 'vitest';
 import {
   compactPods,
   components,
+  connectionMi,
   connectionsAtMost,
   connectionsAtRest,
   entrance,
-  kafka,
   maxConnections,
   migration,
   monitoring,
   type PodBudget,
   packOnto,
-  platform,
+  platformOf,
+  postgresqlOwnMi,
   reservedConnections,
   smallNodeMi,
   smallNodes,
   temporalConnections,
+  temporalJobConnections,
   totalConnections,
 } from './budgets.ts';
 import { render, renderAll, topologies } from './testing/render.ts';
@@ -89,12 +91,27 @@ describe.each(topologies)('the budget of topology %s', (topology) => {
     expect(roles.toSorted()).toEqual(allRoles.toSorted());
   });
 
-  it('fits the connections of PostgreSQL when all of prod is scaled up beside staging', async () => {
-    const staging = totalConnections(connectionsAtRest(topology));
-    const needed = totalConnections(connectionsAtMost(topology)) + staging + temporalConnections + reservedConnections;
-    expect(needed).toBeLessThanOrEqual(maxConnections[topology]);
-    const server = podsOf(await render({ chart: 'platform', topology })).find((pod) => componentOf(pod) === 'postgresql');
-    expect(JSON.stringify(server?.spec.containers[0].args)).toContain(`max_connections=${maxConnections[topology]}`);
+  it.each([true, false])(
+    'lets in as many connections as are needed when all is scaled up, and holds them in memory; prod alone: %s',
+    async (alone) => {
+      const staging = alone ? 0 : totalConnections(connectionsAtRest(topology));
+      const temporal = temporalConnections + temporalJobConnections;
+      const needed = totalConnections(connectionsAtMost(topology)) + staging + temporal + reservedConnections;
+      expect(maxConnections[topology][alone ? 'alone' : 'both']).toBe(needed);
+      const server = podsOf(await render({ chart: 'platform', topology, alone })).find((pod) => componentOf(pod) === 'postgresql');
+      const parameter = (name: string) =>
+        server?.spec.containers[0].args.find((one: string) => one.startsWith(`${name}=`))?.slice(name.length + 1);
+      expect(Number(parameter('max_connections'))).toBe(needed);
+      const buffers = mi(parameter('shared_buffers').replace('MB', 'Mi'));
+      expect(server && askedFor(server).memoryMi).toBeGreaterThanOrEqual(buffers + postgresqlOwnMi + connectionMi * needed);
+    },
+  );
+
+  it.each([true, false])('is what the pods of the chart platform ask for; prod alone: %s', async (alone) => {
+    const pods = lasting(podsOf(await render({ chart: 'platform', topology, alone })));
+    expect(Object.fromEntries(pods.map((pod) => [componentOf(pod), askedFor(pod)]))).toEqual(
+      Object.fromEntries(Object.entries(platformOf(topology, alone ? 'alone' : 'both')).map(([name, budget]) => [name, relation(budget)])),
+    );
   });
 });
 
@@ -116,9 +133,13 @@ describe('a compact installation', () => {
   });
 
   it('has no other pods than those of the tables', async () => {
-    const objects = await renderAll({ topology: 'compact', set: { 'entrance.type': 'caddy', 'entrance.host': 'shop.example.com' } });
+    const objects = await renderAll({
+      topology: 'compact',
+      alone: true,
+      set: { 'entrance.type': 'caddy', 'entrance.host': 'shop.example.com' },
+    });
     const asked = Object.fromEntries(lasting(podsOf(objects)).map((pod) => [componentOf(pod), askedFor(pod)]));
-    const budgets = { ...platform, ...monitoring, ...components.compact, caddy: entrance };
+    const budgets = { ...platformOf('compact', 'alone'), ...monitoring, ...components.compact, caddy: entrance };
     expect(asked).toEqual(Object.fromEntries(Object.entries(budgets).map(([name, budget]) => [name, relation(budget)])));
   });
 
@@ -126,11 +147,6 @@ describe('a compact installation', () => {
     const job = podsOf(await render({ chart: 'waybill' })).find(({ owner }) => owner.kind === 'Job');
     expect(job && askedFor(job)).toEqual(migration);
   });
-});
-
-it('gives Kafka what its table says in topology services', async () => {
-  const broker = podsOf(await render({ chart: 'platform', topology: 'services' })).find((pod) => componentOf(pod) === 'kafka');
-  expect(broker && askedFor(broker)).toEqual(relation(kafka));
 });
 
 describe('packing', () => {

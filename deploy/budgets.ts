@@ -62,16 +62,26 @@ export const entrance: PodBudget = { memoryMi: 48, cpuMilli: 10 };
 /** What the migration Job asks for while it runs; it may use more (its limit) where there is more. */
 export const migration: PodBudget & { limitMi: number } = { memoryMi: 32, limitMi: 128, cpuMilli: 10 };
 
-/** The chart platform, small profile. */
-export const platform: Readonly<Record<string, PodBudget>> = {
-  postgresql: { memoryMi: 240, cpuMilli: 100 },
-  temporal: { memoryMi: 256, cpuMilli: 200 },
-  'temporal-ui': { memoryMi: 32, cpuMilli: 10 },
-  valkey: { memoryMi: 24, cpuMilli: 20 },
+/** Prod alone, or with staging beside it. */
+type Beside = 'alone' | 'both';
+
+const uiAndCache = { 'temporal-ui': { memoryMi: 32, cpuMilli: 10 }, valkey: { memoryMi: 24, cpuMilli: 20 } };
+
+const platform: Readonly<Record<Topology, Readonly<Record<string, PodBudget>>>> = {
+  compact: { temporal: { memoryMi: 256, cpuMilli: 200 }, ...uiAndCache },
+  services: { temporal: { memoryMi: 512, cpuMilli: 200 }, kafka: { memoryMi: 224, cpuMilli: 100 }, ...uiAndCache },
 };
 
-/** Added by topology services. */
-export const kafka: PodBudget = { memoryMi: 224, cpuMilli: 100 };
+const postgresql: Readonly<Record<Topology, Readonly<Record<Beside, PodBudget>>>> = {
+  compact: { alone: { memoryMi: 240, cpuMilli: 100 }, both: { memoryMi: 336, cpuMilli: 100 } },
+  services: { alone: { memoryMi: 1_536, cpuMilli: 200 }, both: { memoryMi: 1_920, cpuMilli: 200 } },
+};
+
+/** The chart platform as an installation needs it: once for all environments, of the larger topology. */
+export const platformOf = (topology: Topology, beside: Beside): Readonly<Record<string, PodBudget>> => ({
+  postgresql: postgresql[topology][beside],
+  ...platform[topology],
+});
 
 /** The chart monitoring, without Grafana, which a small cluster leaves out. */
 export const monitoring: Readonly<Record<string, PodBudget>> = {
@@ -86,7 +96,9 @@ export const smallNodes = 3;
 /** Every pod of a compact installation, by name. */
 export const compactPods = (): Record<string, number> =>
   Object.fromEntries(
-    Object.entries({ ...platform, ...monitoring, ...components.compact, caddy: entrance }).map(([name, { memoryMi }]) => [name, memoryMi]),
+    Object.entries({ ...platformOf('compact', 'alone'), ...monitoring, ...components.compact, caddy: entrance }).map(
+      ([name, { memoryMi }]) => [name, memoryMi],
+    ),
   );
 
 /** Puts pods on nodes, the largest first, each on the first that has room. Undefined when one finds no room. */
@@ -106,13 +118,26 @@ export type ConnectionShare = { holder: string; connections: number };
 /** Temporal's server keeps pools for each of its four roles and both of its databases. */
 export const temporalConnections = 4 * (4 + 2);
 
+/** Temporal's schema Job, and a server that waits for it. */
+export const temporalJobConnections = 2;
+
 /** What PostgreSQL keeps for its superuser: people and backups use these. */
 export const reservedConnections = 3;
 
-/** max_connections of the bundled PostgreSQL: room for prod and staging beside each other. */
-export const maxConnections: Readonly<Record<Topology, number>> = { compact: 130, services: 600 };
+/** max_connections of the bundled PostgreSQL. */
+export const maxConnections: Readonly<Record<Topology, Readonly<Record<Beside, number>>>> = {
+  compact: { alone: 60, both: 91 },
+  services: { alone: 400, both: 525 },
+};
 
-/** Connections of one environment when every component runs as often as it may while a new version replaces it. */
+/** What PostgreSQL takes beside its shared buffers, and each connection: one short of memory loses a process, and with it all connections. */
+export const postgresqlOwnMi = 20;
+export const connectionMi = 3;
+
+/**
+ * Connections of one environment when every component runs as often as it may while a new version replaces it. A pod that goes counts as
+ * the one that takes its place: for the seconds both are there PostgreSQL may refuse a few, which are tried again.
+ */
 export const connectionsAtMost = (topology: Topology): ConnectionShare[] => [
   ...Object.entries(components[topology]).map(([holder, { most, surge, earlier = 0, pools, sessions }]) => ({
     holder,

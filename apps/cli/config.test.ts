@@ -142,3 +142,39 @@ describe('config', () => {
     expect(JSON.parse(out).items).toContainEqual({ key: 'ADMIN_API_KEY', value: '[secret]', origin: 'environment' });
   });
 });
+
+describe('config check of an installation in a cluster', () => {
+  const sums = async (settings: Record<string, string>) => {
+    using root = createTestRoot(settings);
+    const { out } = await root.run(['config', 'check']);
+    return out.split('\n').filter((line) => /^(prod|staging|shared|the bundled|warning)/.test(line));
+  };
+
+  test('counts what environments share once, and Temporal’s connections', async () => {
+    expect(await sums({ K8S_ENVIRONMENTS: 'prod' })).toEqual([
+      'prod in a cluster (compact): 512 Mi',
+      'shared by prod (compact): 744 Mi',
+      'the bundled PostgreSQL takes 60 connections, and 60 are needed at most: prod 31, Temporal 26, its superuser 3',
+    ]);
+    expect(await sums({ K8S_ENVIRONMENTS: 'prod,staging', K8S_MONITORING: 'false', K8S_ENTRANCE: 'caddy' })).toEqual([
+      'prod in a cluster (compact): 560 Mi',
+      'staging in a cluster (compact): 560 Mi',
+      'shared by prod and staging (compact): 648 Mi',
+      'the bundled PostgreSQL takes 91 connections, and 91 are needed at most: prod 31, staging 31, Temporal 26, its superuser 3',
+    ]);
+  });
+
+  test('counts the platform of the topology that was chosen', async () => {
+    expect(await sums({ K8S_PROD_TOPOLOGY: 'services' })).toEqual([
+      'prod in a cluster (services): 4240 Mi',
+      'shared by prod (services): 2520 Mi',
+      'the bundled PostgreSQL takes 400 connections, and 400 are needed at most: prod 371, Temporal 26, its superuser 3',
+    ]);
+  });
+
+  test('warns when replicas want more connections than there are', async () => {
+    const [warning, prod] = await sums({ K8S_ENVIRONMENTS: 'prod', K8S_REPLICAS: 'prod/api=2' });
+    expect(warning).toContain('K8S_REPLICAS asks for up to 73 connections to PostgreSQL, and the bundled one takes 60');
+    expect(prod).toBe('prod in a cluster (compact): 672 Mi');
+  });
+});

@@ -20,15 +20,25 @@ export const entrances = ['none', 'gatewayApi', 'ingress', 'caddy'] as const;
 /** Values by their path: `{ 'entrance.type': 'caddy' }`. */
 export type Settings = Readonly<Record<string, string | number | boolean | readonly unknown[] | object>>;
 
-export type Rendering = { chart: Chart; topology?: Topology; environment?: EnvironmentName; set?: Settings; helm?: HelmMajor };
+/** `alone`: prod without staging beside it. */
+export type Rendering = {
+  chart: Chart;
+  topology?: Topology;
+  environment?: EnvironmentName;
+  alone?: boolean;
+  set?: Settings;
+  helm?: HelmMajor;
+};
 
 const namespaceOf = ({ chart, environment = 'prod' }: Rendering): string =>
   chart === 'platform' ? 'infra' : chart === 'monitoring' ? 'monitoring' : environment;
 
 /** The files that the command gives to Helm for a release, weakest first. */
-export function valuesFiles({ chart, topology = 'compact', environment = 'prod' }: Rendering): string[] {
-  if (chart === 'platform')
-    return ['environments/infra.yaml', `topologies/${topology}-platform.yaml`, 'environments/staging-platform.yaml'];
+export function valuesFiles({ chart, topology = 'compact', environment = 'prod', alone = false }: Rendering): string[] {
+  if (chart === 'platform') {
+    const staging = ['environments/staging-platform.yaml', `topologies/${topology}-platform-staging.yaml`];
+    return ['environments/infra.yaml', `topologies/${topology}-platform.yaml`, ...(alone ? [] : staging)];
+  }
   if (chart === 'monitoring') return ['environments/monitoring.yaml'];
   return [`topologies/${topology}.yaml`, `environments/${environment}.yaml`];
 }

@@ -4,7 +4,7 @@ import { type Configuration, knownSetting, knownSettings, loadConfiguration } fr
 import { type Act, type Context, print, table } from '../context.ts';
 import { examples } from '../examples.ts';
 import { CommandError } from '../failure.ts';
-import { budgetsOf, describeBudgets } from '../k8s/budgets.ts';
+import { budgetAdvice, budgetOf, describeBudget } from '../k8s/budgets.ts';
 import { edit } from '../k8s/edit.ts';
 import { parseEnvironment } from '../k8s/releases.ts';
 import { renderCommand } from '../k8s/render-command.ts';
@@ -135,11 +135,11 @@ function list(context: Context): undefined {
 
 function check(context: Context): undefined {
   const configuration = loadConfiguration(context.root, context.io.env);
-  const warnings = adviceFor(context, configuration);
-  const budgets = budgetsOf(configuration);
-  print(context, { root: context.root.path, problems: [], warnings, budgets }, [
+  const budget = budgetOf(configuration);
+  const warnings = [...adviceFor(context, configuration), ...(budget ? budgetAdvice(budget) : [])];
+  print(context, { root: context.root.path, problems: [], warnings, budget: budget ?? null }, [
     ...warnings.map((warning) => `warning: ${warning}`),
-    ...describeBudgets(budgets),
+    ...(budget ? describeBudget(budget) : []),
     `the configuration in ${context.root.path} is valid`,
   ]);
 }

@@ -21,8 +21,9 @@ export const topologyOf = (configuration: Configuration, environment: Environmen
 export function valuesFor(release: Release, environment: Environment, configuration: Configuration, image: ImageValues): Values {
   const topology = topologyOf(configuration, environment);
   if (release.name === 'platform') {
-    const staging = configuration.cli.K8S_ENVIRONMENTS.includes('staging') ? valuesFile('environments/staging-platform.yaml') : {};
-    return merge(valuesFile('environments/infra.yaml'), valuesFile(`topologies/${topology}-platform.yaml`), staging);
+    const staging = ['environments/staging-platform.yaml', `topologies/${topology}-platform-staging.yaml`];
+    const beside = configuration.cli.K8S_ENVIRONMENTS.includes('staging') ? staging : [];
+    return merge(...['environments/infra.yaml', `topologies/${topology}-platform.yaml`, ...beside].map(valuesFile));
   }
   if (release.name === 'monitoring') return valuesFile('environments/monitoring.yaml');
   return merge(valuesFile(`topologies/${topology}.yaml`), environmentValues(environment, configuration), {
