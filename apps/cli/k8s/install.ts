@@ -38,14 +38,14 @@ export type InstallOptions = {
  */
 export async function installAll(begun: Session, releases: readonly Release[], options: InstallOptions = {}): Promise<Session> {
   let session = begun;
-  const { context, configuration, tools } = session;
+  const { context, tools } = session;
   let rendered = await render(session);
   const namespaces = releases.map(({ namespace }) => namespace);
   await tools.change('kubectl', ['apply', '--server-side', '--force-conflicts', '--field-manager=waybill', '-f', '-'], {
     input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: namespaces.map(namespaceObject) }),
   });
   await applySecrets(session, namespaces);
-  if (configuration.cli.K8S_SECRETS === 'external' && !context.dryRun) await requireSecrets(session, releases, rendered);
+  if (!context.dryRun) await requireSecrets(session, releases, rendered);
   for (const release of releases) {
     if (release.part === 'apps' && !context.dryRun) {
       session = await prepareHandOver(session, rendered, options);

@@ -98,14 +98,29 @@ describe('with K8S_SECRETS=external', () => {
   });
 });
 
-test('what an ExternalSecret of the same chart makes, and what is optional, need not be there before', () => {
+test('a key that the values name and secrets.yml lacks is told before anything is installed', async () => {
+  using root = createTestRoot({ K8S_MONITORING: 'false', K8S_IMAGE: 'waybill/waybill:1' });
+  const { helm, kubectl } = tools(root.folder, stringify(workload([mount('waybill-secrets', 'KAFKA_PASSWORD')])), [
+    { when: ['secret', 'json'] },
+    { when: ['secret', 'waybill-secrets'], out: 'ADMIN_API_KEY ' },
+  ]);
+  const ran = await root.run(['-I', 'k8s', 'start', '-l', 'apps'], { env: { HELM: helm.path, KUBECTL: kubectl.path } });
+  expect(ran.code).toBe(4);
+  expect(ran.err).toContain('prod/waybill-secrets has no KAFKA_PASSWORD');
+  expect(ran.err).toContain('write missing keys into $ROOT/secrets.yml');
+  expect(helm.calls().some(({ args }) => args.includes('upgrade'))).toBe(false);
+});
+
+test('what the same objects make, and what is optional, need not be there before', () => {
   const external = { apiVersion: 'external-secrets.io/v1', kind: 'ExternalSecret', metadata: { name: 'waybill-secrets' }, spec: {} };
   const pods = workload([
     mount('waybill-secrets', 'ADMIN_API_KEY'),
     { secret: { secretName: 'maybe', optional: true } },
+    mount('mine', 'key'),
     {
       projected: { sources: [{ secret: { name: 'platform-secrets', items: [{ key: 'VALKEY_PASSWORD' }] } }, { configMap: { name: 'x' } }] },
     },
   ]);
-  expect(requiredSecrets([external, pods])).toEqual(new Map([['platform-secrets', new Set(['VALKEY_PASSWORD'])]]));
+  const own = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'mine' } };
+  expect(requiredSecrets([external, own, pods])).toEqual(new Map([['platform-secrets', new Set(['VALKEY_PASSWORD'])]]));
 });

@@ -1,4 +1,5 @@
 import { CommandError } from '../failure.ts';
+import { secretsPath } from '../secrets.ts';
 import type { KubeObject } from './objects.ts';
 import type { Release } from './releases.ts';
 import { objectsOf, type Rendered } from './render.ts';
@@ -7,12 +8,17 @@ import type { Session } from './session.ts';
 type SecretSource = { secretName?: string; name?: string; items?: { key: string }[]; optional?: boolean };
 type Volume = { secret?: SecretSource; projected?: { sources: { secret?: SecretSource }[] } };
 
+/** The Secret that an object is, or has made for it. */
+function secretOf({ kind, metadata, spec }: KubeObject): string | undefined {
+  if (kind === 'Secret' || kind === 'SealedSecret') return metadata.name;
+  if (kind === 'ExternalSecret') return spec?.target?.name ?? metadata.name;
+  return kind === 'Certificate' ? spec?.secretName : undefined;
+}
+
 /** The Secrets that pods mount, and the keys that must be in them. What the same objects make on their way is left out. */
 export function requiredSecrets(objects: readonly KubeObject[]): Map<string, Set<string>> {
   const required = new Map<string, Set<string>>();
-  const made = new Set(
-    objects.filter(({ kind }) => kind === 'ExternalSecret').map(({ spec, metadata }) => spec?.target?.name ?? metadata.name),
-  );
+  const made = new Set(objects.map(secretOf));
   const volumes: Volume[] = objects.flatMap(({ spec }) => spec?.template?.spec?.volumes ?? []);
   for (const { secret, projected } of volumes) {
     for (const source of [secret, ...(projected?.sources ?? []).map((one) => one.secret)]) {
@@ -26,7 +32,7 @@ export function requiredSecrets(objects: readonly KubeObject[]): Map<string, Set
   return required;
 }
 
-/** Throws, naming all of them, unless the Secrets that somebody else owns are there with the keys that pods want. */
+/** Throws, naming all that is missing, unless the Secrets are there with the keys that pods want: without them no pod would start. */
 export async function requireSecrets(session: Session, releases: readonly Release[], rendered: Rendered): Promise<void> {
   const lacking: string[] = [];
   for (const release of releases) {
@@ -39,13 +45,15 @@ export async function requireSecrets(session: Session, releases: readonly Releas
     }
   }
   if (lacking.length === 0) return;
-  throw new CommandError(
-    'not_found',
-    `the cluster lacks Secrets that K8S_SECRETS=external leaves to somebody else:\n  ${lacking.join('\n  ')}`,
-    {
+  const list = lacking.join('\n  ');
+  if (session.configuration.cli.K8S_SECRETS === 'external') {
+    throw new CommandError('not_found', `the cluster lacks Secrets that K8S_SECRETS=external leaves to somebody else:\n  ${list}`, {
       fix: 'make them as deploy/examples shows, and repeat this; "waybill config save -s K8S_SECRETS=generate" lets this command make them',
-    },
-  );
+    });
+  }
+  throw new CommandError('not_found', `the cluster lacks Secrets that pods mount:\n  ${list}`, {
+    fix: `write missing keys into ${secretsPath(session.context.root, session.environment)}, make other Secrets with kubectl, and repeat this`,
+  });
 }
 
 /** Names only: the values stay in the cluster. */
