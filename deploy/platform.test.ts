@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { KubeObject } from '@waybill/cli/k8s/objects';
 import { loadSettings } from '@waybill/kernel/config';
 import { brokersOf, kafkaSettings } from '@waybill/kernel/kafka-settings';
-import { temporalTls, temporalTlsSettings } from '@waybill/kernel/temporal-tls';
+import { temporalAccess, temporalTlsSettings } from '@waybill/kernel/temporal-tls';
 import { allSettings } from '@waybill/server/settings';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
@@ -349,7 +349,7 @@ describe('values for production', () => {
     const secrets = Object.fromEntries(Object.values<string[]>(secretKeys).flatMap((keys) => keys.map((key) => [key, 'told by a file'])));
     const environment = { ...data, ...secrets };
     expect(brokersOf(loadSettings(kafkaSettings, { environment }))).toMatchObject({ tls: {}, login: { mechanism: 'scram-sha-512' } });
-    expect(temporalTls(loadSettings(temporalTlsSettings, { environment }))).toEqual({});
+    expect(temporalAccess(loadSettings(temporalTlsSettings, { environment }))).toEqual({ tls: {}, apiKey: expect.any(Function) });
     const ports = find(objects, 'NetworkPolicy', 'processes').spec.egress.flatMap(({ ports: some }: Yaml) =>
       some.map(({ port }: Yaml) => port),
     );

@@ -15,10 +15,12 @@ const brokersIn = (environment: Record<string, string>) => {
 };
 
 test('without more than addresses the client speaks plain text and logs in nowhere', () => {
-  const options = clientOptions(brokersIn({}), 'test');
-  expect(options.bootstrapBrokers).toEqual(['b-1:9096', 'b-2:9096']);
-  expect(options).not.toHaveProperty('tls');
-  expect(options).not.toHaveProperty('sasl');
+  for (const leftOver of [{}, { KAFKA_PASSWORD: 'pass-1', KAFKA_TLS_CA: testCa }]) {
+    const options = clientOptions(brokersIn(leftOver), 'test');
+    expect(options.bootstrapBrokers).toEqual(['b-1:9096', 'b-2:9096']);
+    expect(options).not.toHaveProperty('tls');
+    expect(options).not.toHaveProperty('sasl');
+  }
 });
 
 test.each([
@@ -54,7 +56,6 @@ test('the brokers see a TLS handshake with their name, and a request inside', as
 });
 
 test.each<[Record<string, string>, RegExp]>([
-  [{ KAFKA_TLS_CA: testCa }, /KAFKA_TLS_CA is set, but KAFKA_TLS is false/],
   [{ KAFKA_SASL_MECHANISM: 'scram-sha-512' }, /KAFKA_USERNAME is missing.*\n.*KAFKA_PASSWORD is missing/],
   [{ KAFKA_USERNAME: 'shop' }, /KAFKA_USERNAME is set, but KAFKA_SASL_MECHANISM is not/],
   [{ KAFKA_SASL_MECHANISM: 'plain', KAFKA_USERNAME: 'shop', KAFKA_PASSWORD: 'pass-1' }, /sends the password as it is: set KAFKA_TLS=true/],

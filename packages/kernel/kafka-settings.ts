@@ -36,24 +36,24 @@ export type Brokers = {
   login?: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: Secret };
 };
 
-/** The brokers that the settings name, if they do. Throws SettingsError with all problems. */
+/**
+ * The brokers that the settings name, if they do. A password or CA that nothing asks for is left alone, since a folder of secrets may serve
+ * an installation elsewhere too. Throws SettingsError with all problems.
+ */
 export function brokersOf(settings: KafkaSettings): Brokers | undefined {
   const { KAFKA_BROKERS: brokers, KAFKA_TLS_CA: ca, KAFKA_SASL_MECHANISM: mechanism } = settings;
   const { KAFKA_USERNAME: username, KAFKA_PASSWORD: password } = settings;
+  if (!brokers) return undefined;
   const problems: string[] = [];
-  if (ca && !settings.KAFKA_TLS) problems.push('KAFKA_TLS_CA is set, but KAFKA_TLS is false: set KAFKA_TLS=true, or leave it out');
   if (mechanism) {
     if (username === undefined) problems.push(`KAFKA_USERNAME is missing: KAFKA_SASL_MECHANISM=${mechanism} needs one`);
     if (password === undefined) problems.push(`KAFKA_PASSWORD is missing: KAFKA_SASL_MECHANISM=${mechanism} needs one`);
     if (mechanism === 'plain' && !settings.KAFKA_TLS)
       problems.push('KAFKA_SASL_MECHANISM=plain sends the password as it is: set KAFKA_TLS=true, or take scram-sha-512');
-  } else {
-    for (const one of ['KAFKA_USERNAME', 'KAFKA_PASSWORD'] as const)
-      if (settings[one] !== undefined)
-        problems.push(`${one} is set, but KAFKA_SASL_MECHANISM is not: set it to scram-sha-512, scram-sha-256 or plain`);
+  } else if (username !== undefined) {
+    problems.push('KAFKA_USERNAME is set, but KAFKA_SASL_MECHANISM is not: set it to scram-sha-512, scram-sha-256 or plain');
   }
   if (problems.length > 0) throw new SettingsError(problems);
-  if (!brokers) return undefined;
   return {
     brokers,
     ...(settings.KAFKA_TLS && { tls: ca ? { ca: ca.reveal() } : {} }),

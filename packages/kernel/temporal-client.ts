@@ -8,7 +8,7 @@ import type { KeyRing } from './encryption.ts';
 import { WaybillError } from './errors.ts';
 import { createPayloadCodec } from './payload-codec.ts';
 import { fromTemporalError } from './temporal-failure.ts';
-import { temporalTls, temporalTlsSettings } from './temporal-tls.ts';
+import { temporalAccess, temporalTlsSettings } from './temporal-tls.ts';
 import { clientTracing } from './temporal-tracing.ts';
 import { isTracing } from './tracing.ts';
 
@@ -46,12 +46,11 @@ export const createDataConverter = (ring: KeyRing): DataConverter => ({
 
 /** Connects on first use and again by itself. Every call has a deadline; map what it throws with `fromTemporalError`. */
 export function createTemporal(options: { settings: TemporalSettings; ring: KeyRing; identity?: string }): Temporal {
-  const { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TIMEOUT, TEMPORAL_COMMAND_TIMEOUT, TEMPORAL_API_KEY } = options.settings;
+  const { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TIMEOUT, TEMPORAL_COMMAND_TIMEOUT } = options.settings;
   const inProgress = countCalls();
   const connection = Connection.lazy({
     address: TEMPORAL_ADDRESS,
-    tls: temporalTls(options.settings),
-    ...(TEMPORAL_API_KEY && { apiKey: () => TEMPORAL_API_KEY.reveal() }),
+    ...temporalAccess(options.settings),
     channelArgs: {
       // gRPC's own back-off grows to two minutes; we want to be back a second after Temporal is.
       'grpc.initial_reconnect_backoff_ms': 100,

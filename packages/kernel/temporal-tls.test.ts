@@ -7,7 +7,7 @@ import { loadSettings } from './config.ts';
 import { generateKey, openKeyRing } from './encryption.ts';
 import { silentLogger } from './log.ts';
 import { createTemporal } from './temporal-client.ts';
-import { temporalTls, temporalTlsSettings } from './temporal-tls.ts';
+import { temporalAccess, temporalTlsSettings } from './temporal-tls.ts';
 import { createWorkerConnection, installRuntime } from './temporal-worker.ts';
 import { clientCertificate, clientKey, serverCertificate, serverKey, testCa } from './testing/certificates.ts';
 import { workerSettings } from './worker-settings.ts';
@@ -88,13 +88,14 @@ test('a server that no known authority vouches for is told nothing', async () =>
   expect(seen).toEqual([]);
 });
 
-test('without TLS nothing is set', () => {
-  expect(temporalTls(loadSettings(temporalTlsSettings, {}))).toBe(false);
+test('without TLS no key and no certificate is used', () => {
+  const environment = { TEMPORAL_API_KEY: 'key-1', TEMPORAL_TLS_CERT: clientCertificate };
+  expect(temporalAccess(loadSettings(temporalTlsSettings, {}))).toEqual({ tls: false });
+  expect(temporalAccess(loadSettings(temporalTlsSettings, { environment }))).toEqual({ tls: false });
 });
 
 test.each<[Record<string, string>, RegExp]>([
-  [{ TEMPORAL_API_KEY: 'key-1' }, /TEMPORAL_API_KEY is set, but TEMPORAL_TLS is false/],
-  [{ TEMPORAL_TLS_CA: testCa }, /TEMPORAL_TLS_CA is set, but TEMPORAL_TLS is false/],
+  [{ TEMPORAL_TLS_SERVER_NAME: 'temporal.example.com' }, /TEMPORAL_TLS_SERVER_NAME is set, but TEMPORAL_TLS is false/],
   [{ TEMPORAL_TLS: 'true', TEMPORAL_TLS_CERT: clientCertificate }, /TEMPORAL_TLS_KEY is missing/],
   [{ TEMPORAL_TLS: 'true', TEMPORAL_TLS_KEY: clientKey }, /TEMPORAL_TLS_CERT is missing/],
   [
@@ -102,7 +103,7 @@ test.each<[Record<string, string>, RegExp]>([
     /TEMPORAL_API_KEY and TEMPORAL_TLS_CERT are both set/,
   ],
 ])('settings that contradict each other are refused by name: %#', (environment, message) => {
-  expect(() => temporalTls(loadSettings(temporalTlsSettings, { environment }))).toThrow(message);
+  expect(() => temporalAccess(loadSettings(temporalTlsSettings, { environment }))).toThrow(message);
 });
 
 test('keys and certificates do not show when settings are printed', () => {

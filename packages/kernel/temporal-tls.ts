@@ -15,34 +15,41 @@ export const temporalTlsSettings = {
     }),
   ),
   TEMPORAL_TLS_KEY: setting.optional(setting.secret({ description: 'Private key (PEM) of TEMPORAL_TLS_CERT.' })),
-  TEMPORAL_API_KEY: setting.optional(setting.secret({ description: 'API key of Temporal Cloud, in place of a client certificate.' })),
+  TEMPORAL_API_KEY: setting.optional(
+    setting.secret({ description: 'API key of Temporal Cloud, in place of a client certificate; used with TEMPORAL_TLS only.' }),
+  ),
 } satisfies SettingsSchema;
 
 export type TemporalTlsSettings = SettingsOf<typeof temporalTlsSettings>;
 
-type TemporalTls = {
-  serverNameOverride?: string;
-  serverRootCACertificate?: Buffer;
-  clientCertPair?: { crt: Buffer; key: Buffer };
+type TemporalAccess = {
+  tls: false | { serverNameOverride?: string; serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } };
+  /** What it is now, also after its file has changed. */
+  apiKey?: () => string;
 };
 
-/** The option `tls` of the SDK's connections. Throws SettingsError with all problems. */
-export function temporalTls(settings: TemporalTlsSettings): TemporalTls | false {
+/**
+ * What the SDK's connections take. Without TLS keys and certificates are left alone, since a folder of secrets may serve an installation
+ * elsewhere too. Throws SettingsError with all problems.
+ */
+export function temporalAccess(settings: TemporalTlsSettings): TemporalAccess {
   const { TEMPORAL_TLS_SERVER_NAME: name, TEMPORAL_TLS_CA: ca, TEMPORAL_TLS_CERT: cert, TEMPORAL_TLS_KEY: key } = settings;
+  const { TEMPORAL_API_KEY: apiKey } = settings;
   const problems: string[] = [];
-  const needTls = (['SERVER_NAME', 'CA', 'CERT', 'KEY'] as const).map((part) => `TEMPORAL_TLS_${part}` as const);
   if (!settings.TEMPORAL_TLS) {
-    for (const one of [...needTls, 'TEMPORAL_API_KEY'] as const)
-      if (settings[one] !== undefined) problems.push(`${one} is set, but TEMPORAL_TLS is false: set TEMPORAL_TLS=true, or leave it out`);
+    if (name === undefined) return { tls: false };
+    problems.push('TEMPORAL_TLS_SERVER_NAME is set, but TEMPORAL_TLS is false: set TEMPORAL_TLS=true, or leave it out');
   }
   if (cert && !key) problems.push('TEMPORAL_TLS_KEY is missing: the private key of TEMPORAL_TLS_CERT');
   if (key && !cert) problems.push('TEMPORAL_TLS_CERT is missing: the certificate of TEMPORAL_TLS_KEY');
-  if (cert && settings.TEMPORAL_API_KEY) problems.push('TEMPORAL_API_KEY and TEMPORAL_TLS_CERT are both set: Temporal takes one of them');
+  if (cert && apiKey) problems.push('TEMPORAL_API_KEY and TEMPORAL_TLS_CERT are both set: Temporal takes one of them');
   if (problems.length > 0) throw new SettingsError(problems);
-  if (!settings.TEMPORAL_TLS) return false;
   return {
-    ...(name !== undefined && { serverNameOverride: name }),
-    ...(ca && { serverRootCACertificate: Buffer.from(ca.reveal()) }),
-    ...(cert && key && { clientCertPair: { crt: Buffer.from(cert.reveal()), key: Buffer.from(key.reveal()) } }),
+    tls: {
+      ...(name !== undefined && { serverNameOverride: name }),
+      ...(ca && { serverRootCACertificate: Buffer.from(ca.reveal()) }),
+      ...(cert && key && { clientCertPair: { crt: Buffer.from(cert.reveal()), key: Buffer.from(key.reveal()) } }),
+    },
+    ...(apiKey && { apiKey: () => apiKey.reveal() }),
   };
 }

@@ -8,7 +8,7 @@ import { type LogFields, type Logger, limitLogger } from './log.ts';
 import { stepMetrics } from './step-metrics.ts';
 import { createDataConverter } from './temporal-client.ts';
 import { wrapActivities } from './temporal-failure.ts';
-import { temporalTls } from './temporal-tls.ts';
+import { temporalAccess } from './temporal-tls.ts';
 import { activityTracing, workflowTracing } from './temporal-tracing.ts';
 import { isTracing } from './tracing.ts';
 import type { WorkerSettings } from './worker-settings.ts';
@@ -54,15 +54,15 @@ export function installRuntime(options: { log: Logger; metricsAddress?: string |
 }
 
 export function createWorkerConnection({ settings }: { settings: WorkerSettings }): WorkerConnection {
-  const { TEMPORAL_ADDRESS: address, TEMPORAL_API_KEY: key } = settings;
-  const tls = temporalTls(settings);
+  const { TEMPORAL_ADDRESS: address } = settings;
+  const { tls, apiKey } = temporalAccess(settings);
   let opening: Promise<NativeConnection> | undefined;
   let following: NodeJS.Timeout | undefined;
 
   async function connect(): Promise<NativeConnection> {
-    const connection = await NativeConnection.connect({ address, tls, ...(key && { apiKey: key.reveal() }) });
+    const connection = await NativeConnection.connect({ address, tls, ...(apiKey && { apiKey: apiKey() }) });
     // A connection lives as long as the process, and a key that is exchanged does not.
-    if (key) following = setInterval(() => void connection.setApiKey(key.reveal()), apiKeyEveryMs).unref();
+    if (apiKey) following = setInterval(() => void connection.setApiKey(apiKey()), apiKeyEveryMs).unref();
     return connection;
   }
 
