@@ -1,7 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Meter } from '@opentelemetry/api';
 import { IllegalStateError } from '@temporalio/common';
-import { NativeConnection, Runtime, type Logger as SdkLogger, Worker, type WorkerOptions } from '@temporalio/worker';
+import {
+  NativeConnection,
+  Runtime,
+  type Logger as SdkLogger,
+  type SlotSupplier,
+  Worker,
+  type WorkerOptions,
+  type WorkflowSlotInfo,
+} from '@temporalio/worker';
 import type { Calls } from './calls.ts';
 import type { KeyRing } from './encryption.ts';
 import { type LogFields, type Logger, limitLogger } from './log.ts';
@@ -14,15 +22,6 @@ import { isTracing } from './tracing.ts';
 import type { WorkerSettings } from './worker-settings.ts';
 import type { WorkerVersion } from './worker-version.ts';
 import { lightenWorkflowThreads } from './workflow-thread.ts';
-
-/** How much of the process a queue may take. Each poll is an open request to Temporal, also while idle. */
-export type WorkerLimits = {
-  workflowTasks?: number;
-  workflowPolls?: number;
-  activities?: number;
-  activityPolls?: number;
-  localActivities?: number;
-};
 
 export type RunningWorker = {
   taskQueue: string;
@@ -99,7 +98,6 @@ export function startWorker(options: {
   /** Which build this is. Without one Temporal gives it work only while no build of the queue is current. */
   version?: WorkerVersion | undefined;
   log: Logger;
-  limits?: WorkerLimits;
 }): RunningWorker {
   const { taskQueue } = options;
   if (options.workflowBundle && !options.settings.TEMPORAL_CALL_STACKS) lightenWorkflowThreads();
@@ -147,8 +145,20 @@ export function startWorker(options: {
   };
 }
 
+/**
+ * A workflow task keeps its slot while its local activities run. When those wait, for a slow payment provider, there must be many;
+ * when the processor is the limit, more than a few only make whatever shares the process wait for its turn, acceptance above all.
+ */
+const workflowTaskSlots: SlotSupplier<WorkflowSlotInfo> = {
+  type: 'resource-based',
+  minimumSlots: 8,
+  maximumSlots: 40,
+  rampThrottle: '10 ms',
+  tunerOptions: { targetCpuUsage: 0.8, targetMemoryUsage: 0.95 },
+};
+
 function optionsOf(options: Parameters<typeof startWorker>[0], log: Logger): WorkerOptions {
-  const { settings, workflowBundle, version, limits = {} } = options;
+  const { settings, workflowBundle, version } = options;
   return {
     namespace: settings.TEMPORAL_NAMESPACE,
     taskQueue: options.taskQueue,
@@ -161,16 +171,19 @@ function optionsOf(options: Parameters<typeof startWorker>[0], log: Logger): Wor
       : {}),
     shutdownGraceTime: 5_000,
     shutdownForceTime: 10_000,
-    maxConcurrentActivityTaskExecutions: limits.activities ?? 50,
-    maxConcurrentActivityTaskPolls: limits.activityPolls ?? 2,
-    maxConcurrentLocalActivityExecutions: limits.localActivities ?? 100,
+    tuner: {
+      workflowTaskSlotSupplier: workflowTaskSlots,
+      activityTaskSlotSupplier: { type: 'fixed-size', numSlots: 50 },
+      localActivityTaskSlotSupplier: { type: 'fixed-size', numSlots: 100 },
+      nexusTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+    },
+    maxConcurrentActivityTaskPolls: 2, // each is an open request, also while idle
     ...(workflowBundle
       ? {
           workflowBundle,
           reuseV8Context: true,
           maxCachedWorkflows: settings.TEMPORAL_MAX_CACHED_WORKFLOWS,
-          maxConcurrentWorkflowTaskExecutions: limits.workflowTasks ?? 40,
-          maxConcurrentWorkflowTaskPolls: limits.workflowPolls ?? 10,
+          maxConcurrentWorkflowTaskPolls: 10,
           // After a crash an order waits this long for the worker that had it in memory.
           stickyQueueScheduleToStartTimeout: 5_000,
         }
