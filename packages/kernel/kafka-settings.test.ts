@@ -1,9 +1,10 @@
 import type { AddressInfo } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
+import { AuthenticationError, MultipleErrors, NetworkError } from '@platformatic/kafka';
 import { expect, onTestFinished, test } from 'vitest';
 import { loadSettings } from './config.ts';
 import { brokersOf, kafkaSettings } from './kafka-settings.ts';
-import { clientOptions, ensureTopics } from './kafka-topics.ts';
+import { clientOptions, ensureTopics, kafkaFailure } from './kafka-topics.ts';
 import { serverCertificate, serverKey, testCa } from './testing/certificates.ts';
 
 type NamedSocket = TLSSocket & { servername: string | false };
@@ -53,6 +54,15 @@ test('the brokers see a TLS handshake with their name, and a request inside', as
   expect(await seen.promise).toEqual({ serverName: 'localhost', request: apiVersions });
   stopping.abort();
   await expect(made).rejects.toMatchObject({ code: 'unavailable' });
+});
+
+test('a refused login is told as one, and not as a broker that is away', () => {
+  const refused = new NetworkError('Connection failed.', { cause: new AuthenticationError('SASL authentication failed.') });
+  const told = kafkaFailure(new MultipleErrors('Creating topics failed.', [new MultipleErrors('Cannot connect.', [refused])]));
+  expect(told).toMatchObject({
+    code: 'unavailable',
+    message: expect.stringMatching(/^the event broker refuses our login: KAFKA_USERNAME/),
+  });
 });
 
 test.each<[Record<string, string>, RegExp]>([

@@ -62,12 +62,19 @@ export async function ensureTopics(options: TopicOptions & { services: readonly 
 
 export const isKafkaError = (error: unknown, id: string): boolean => error instanceof Error && findErrorBy(error, 'apiId', id) !== null;
 
+/** The client tells it in layers: several errors, of which one is a connection that failed, because of the login. */
+const isRefusedLogin = (error: unknown): boolean =>
+  error instanceof Error &&
+  (error instanceof AuthenticationError ||
+    isRefusedLogin(error.cause) ||
+    (error instanceof AggregateError && error.errors.some(isRefusedLogin)));
+
 /** What an error of the client means: `unavailable`, unless it is about the very messages that were sent. */
 export function kafkaFailure(error: unknown): unknown {
   if (!(error instanceof Error) || !(GenericError.isGenericError(error) || MultipleErrors.isGenericError(error))) return error;
   if (isKafkaError(error, 'MESSAGE_TOO_LARGE') || isKafkaError(error, 'INVALID_RECORD') || findErrorBy(error, 'code', 'PLT_KFK_USER'))
     return error;
-  if (findErrorBy(error, 'code', AuthenticationError.code)) {
+  if (isRefusedLogin(error)) {
     return new WaybillError(
       'unavailable',
       'the event broker refuses our login: KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM must be what it knows',
