@@ -9,7 +9,7 @@ import { afterAll, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { deployFile, topologies, valuesFiles } from './testing/render.ts';
 
-type Written = { name: string; namespace: string; chart: string; values: string[]; set?: { name: string; value: string }[] };
+type Written = { name: string; namespace: string; chart: string; values: string[]; setTemplate?: { name: string; value: string }[] };
 type Helmfile = { environments?: Record<string, unknown>; releases?: Written[] };
 
 const image = { repository: 'waybill/waybill', tag: '0.1.0-0123456789ab' };
@@ -31,12 +31,12 @@ function releasesIn(file: string, environment: string, values: Record<string, st
     });
   return documents
     .flatMap(({ releases = [] }) => releases)
-    .map(({ name, namespace, chart, values: paths, set = [] }) => ({
+    .map(({ name, namespace, chart, values: paths, setTemplate = [] }) => ({
       name,
       namespace: fill(namespace),
       chart: resolve(deployFolder, 'helmfile', chart),
       values: paths.map((path) => resolve(deployFolder, 'helmfile', fill(path))),
-      set: set.map(({ name: key, value }) => ({ name: key, value: fill(value) })),
+      setTemplate: setTemplate.map(({ name: key, value }) => ({ name: key, value: fill(value) })),
     }));
 }
 
@@ -61,8 +61,8 @@ it.each(environments.flatMap((environment) => topologies.map((topology) => ({ en
       releases.map(({ name, namespace, chart }) => ({ name, namespace, chart: resolve(chart) })),
     );
     for (const [index, release] of releases.entries()) {
-      const { values = [], set = [] } = written[index] ?? {};
-      const byHelmfile = effective(release.chart, ...values.map(read), ...set.map(({ value }) => ({ image: { tag: value } })));
+      const { values = [], setTemplate = [] } = written[index] ?? {};
+      const byHelmfile = effective(release.chart, ...values.map(read), ...setTemplate.map(({ value }) => ({ image: { tag: value } })));
       expect(byHelmfile, release.name).toEqual(effective(release.chart, valuesFor(release, environment, configuration, image)));
       expect(values, release.name).toEqual(filesOf(release, { topology, environment }));
     }
@@ -71,3 +71,11 @@ it.each(environments.flatMap((environment) => topologies.map((topology) => ({ en
 
 const filesOf = ({ name }: Release, chosen: { topology: 'compact' | 'services'; environment: 'staging' | 'prod' }): string[] =>
   valuesFiles({ chart: name, ...chosen }).map((file) => resolve(deployFolder, file));
+
+it('has expressions only where Helmfile 1 works them out in a file that is no template as a whole', () => {
+  for (const part of ['infra', 'monitoring', 'apps']) {
+    const text = readFileSync(deployFile(`helmfile/helmfile-${part}.yaml`), 'utf8');
+    const releases = parseAllDocuments(text).flatMap((document): Record<string, unknown>[] => document.toJS().releases ?? []);
+    for (const { namespace: _, values: _v, setTemplate: _s, ...others } of releases) expect(JSON.stringify(others)).not.toContain('{{');
+  }
+});
