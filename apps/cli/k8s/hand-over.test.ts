@@ -27,7 +27,7 @@ const workers = (tag: string) => ({
           {
             name: 'orders-worker',
             image: `waybill/waybill:${tag}`,
-            args: ['run', 'orders-worker'],
+            args: ['run', 'catalog-worker', 'orders-worker'],
             env: [
               { name: 'TEMPORAL_VERSIONING', value: 'pinned' },
               { name: 'TEMPORAL_WORKER_BUILD_ID', value: tag },
@@ -74,6 +74,8 @@ test('a new image leaves the build that pins orders a worker, and the settings s
   expect(values.components['orders-worker'].deploymentVersioning.previousBuilds).toEqual([{ tag: '1' }]);
   expect(out).toContain('build 1 keeps a worker for the orders that began on it');
   expect(out).toContain('this Temporal is looked after elsewhere');
+  expect(out).toContain('for each of waybill-orders');
+  expect(out, 'Temporal would never know a build of workers that ask it for nothing').not.toContain('waybill-catalog');
 });
 
 test('the same image again changes nothing', async () => {

@@ -49,11 +49,12 @@ export async function prepareHandOver(
 export async function handOver(session: Session): Promise<void> {
   const { environment } = session;
   const say = proseOf(session.context);
+  const { asksForWork } = await import('@waybill/server/operations/builds'); // brings every service along
   const newest = buildWorkersIn(await workloadsOf(session, waybillOf(session))).filter(
     ({ newest: isNewest, object }) => isNewest && object.spec.replicas !== 0,
   );
   for (const [buildId, workers] of Map.groupBy(newest, (one) => one.buildId)) {
-    const services = [...new Set(workers.flatMap((one) => one.services))].toSorted();
+    const services = [...new Set(workers.flatMap((one) => one.services))].filter(asksForWork).toSorted();
     if (!(await hasTemporal(session))) {
       say(`this Temporal is looked after elsewhere: give ${buildId} what is new with "temporal worker deployment set-current-version",`);
       say(`  for each of ${services.map((service) => `waybill-${service}`).join(', ')}`);

@@ -98,6 +98,10 @@ function queueOf(prefix: string, deployment: string): string | undefined {
   return service?.taskQueue;
 }
 
+/** False of a service whose worker only passes events on: Temporal never hears of it. */
+export const asksForWork = (service: string): boolean =>
+  serviceNames.some((name) => name === service && (services[name] as Service).taskQueue !== undefined);
+
 /** A row for each build, beneath headings. */
 export const rowsOf = ({ deployments }: BuildsReport): string[][] =>
   deployments.length === 0
