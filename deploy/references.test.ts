@@ -55,6 +55,13 @@ describe.each(cases)('$topology, $environment, entrance $entrance', ({ topology,
     pods = podsOf(objects);
   });
 
+  it('writes no rule that allows nothing: the cluster forgets it, so that every install would change it again', () => {
+    const policies = objects.filter(({ kind }) => kind === 'NetworkPolicy');
+    expect(policies.length).toBeGreaterThan(0);
+    const empty = policies.filter(({ spec }) => spec.ingress?.length === 0 || spec.egress?.length === 0);
+    expect(empty.map(({ metadata }) => metadata.name)).toEqual([]);
+  });
+
   it('leads every host and port that a pod is told to a pod that listens, which the network policies let it reach', () => {
     const problems: string[] = [];
     for (const pod of pods) {
