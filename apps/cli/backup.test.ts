@@ -5,6 +5,7 @@ import { freePort } from '@waybill/embedded/ports';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, createApi, type Order } from '../../test/platform/api.ts';
+import { type Book, readBook, writeBook } from '../../test/platform/provider-book.ts';
 import { createTestRoot } from './testing.ts';
 
 const ports: Record<string, string> = {};
@@ -35,29 +36,6 @@ async function billing<T extends pg.QueryResultRow>(text: string, values: unknow
   await client.connect();
   const { rows } = await client.query<T>(text, values).finally(() => client.end());
   return rows;
-}
-
-// The simulated provider keeps its book beside billing's tables, and a real one's would survive what happens to us.
-const bookTables = ['simulated_charge', 'simulated_request', 'simulated_entry'] as const;
-const readBook = async () =>
-  Object.fromEntries(
-    await Promise.all(
-      bookTables.map(async (table) => [
-        table,
-        (await billing<{ row: unknown }>(`select to_jsonb(t) as row from ${table} t`)).map(({ row }) => row),
-      ]),
-    ),
-  );
-async function writeBook(book: Record<string, unknown[]>): Promise<void> {
-  for (const table of bookTables) {
-    const change =
-      table === 'simulated_charge'
-        ? 'on conflict (reference) do update set status = excluded.status, captured = excluded.captured, refunded = excluded.refunded'
-        : 'on conflict do nothing';
-    await billing(`insert into ${table} overriding system value select * from jsonb_populate_recordset(null::${table}, $1) ${change}`, [
-      JSON.stringify(book[table]),
-    ]);
-  }
 }
 
 /** This machine may be busy with other tests. */
@@ -96,7 +74,7 @@ describe('a backup under load, a wipe, a restore', () => {
   let instant = '';
   let late: Order;
   let captured = '';
-  let book: Record<string, unknown[]> = {};
+  let book: Book;
 
   test('a backup is taken while orders come in, and tells its instant', async () => {
     for (let n = 0; n < 6; n++) before.push((await api.place()).id);
@@ -152,7 +130,7 @@ describe('a backup under load, a wipe, a restore', () => {
     await untilBooked(late.id);
     await api.deliver(await untilBooked(captured));
     await untilStatus(captured, 'completed');
-    book = await readBook();
+    book = await readBook(billing);
     await ok('local', 'stop');
   }, 300_000);
 
@@ -212,7 +190,7 @@ describe('a backup under load, a wipe, a restore', () => {
   }, 300_000);
 
   test('what came after the instant is named, and becomes tasks', async () => {
-    await writeBook(book);
+    await writeBook(billing, book);
     const result = JSON.parse(await ok('--json', 'reconcile', '--since', instant));
     told.push(...result.differences);
     const about = (id: string) => result.differences.filter(({ orderId }: { orderId: string }) => orderId === id);

@@ -1,5 +1,8 @@
 import pg from 'pg';
-import type { Platform, ServiceName } from './platform.ts';
+import type { ServiceName } from './platform.ts';
+
+/** Where each service keeps its rows. */
+type Platform = { databaseUrl(service: ServiceName): string };
 
 type Check = { service: ServiceName; rule: string; broken: string };
 
