@@ -7,6 +7,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 1,
     fileParallelism: false,
+    disableConsoleIntercept: true, // what a step took is told when it has ended
     testTimeout: 900_000,
     hookTimeout: 900_000,
   },

@@ -1,34 +1,30 @@
-import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { launcher, type Ran, run } from './command.ts';
 import { placeSteadily } from './steady-orders.ts';
 
-// Needs KUBECONFIG, and images that the cluster can have: K8S_IMAGE, or the one of this checkout. Everything else of the
-// environment (HELM, KUBECTL, K8S_MONITORING, K8S_PROD_TOPOLOGY) is passed on. CLUSTER_NEXT_IMAGE names what is upgraded to:
-// the same or newer code under another tag. The installation stays; with CLUSTER_CLEAN=1 it goes in the end.
-const run = promisify(execFile);
-const launcher = fileURLToPath(new URL('../../apps/cli/bin/waybill.js', import.meta.url));
+// run.ts starts this. Needs KUBECONFIG, and images that the cluster can have: K8S_IMAGE, or the one of this checkout. Everything else
+// of the environment (HELM, KUBECTL, K8S_MONITORING) is passed on. CLUSTER_NEXT_IMAGE names what is upgraded to: the same or newer
+// code under another tag. The installation stays; with CLUSTER_CLEAN=1 it goes in the end.
 const root = process.env['WAYBILL_ROOT'] ?? mkdtempSync(join(tmpdir(), 'waybill-cluster-'));
 const environment = process.env['CLUSTER_ENVIRONMENT'] ?? 'prod';
+const topologyKey = `K8S_${environment.toUpperCase()}_TOPOLOGY`;
+const topology = process.env['CLUSTER_TOPOLOGY'] ?? process.env[topologyKey] ?? 'compact';
 
-type Ran = { code: number; out: string; err: string };
+const waybill = (...args: string[]): Promise<Ran> =>
+  run(process.execPath, [launcher, '-I', ...args], {
+    env: { ...process.env, WAYBILL_ROOT: root, [topologyKey]: topology },
+    title: `waybill ${args.join(' ')}`,
+  });
 
-async function waybill(...args: string[]): Promise<Ran> {
-  const env = { ...process.env, WAYBILL_ROOT: root };
-  try {
-    const { stdout, stderr } = await run(process.execPath, [launcher, '-I', ...args], { env, maxBuffer: 64 * 1_048_576 });
-    return { code: 0, out: stdout, err: stderr };
-  } catch (error) {
-    const { code = 1, stdout = '', stderr = '' } = error as { code?: number; stdout?: string; stderr?: string }; // execFile's rejection
-    return { code, out: stdout, err: stderr };
-  }
+async function kubectl(...args: string[]): Promise<string> {
+  const { code, out, err } = await run(process.env['KUBECTL'] ?? 'kubectl', args);
+  if (code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with ${code}: ${err}`);
+  return out.trim();
 }
-
-const kubectl = async (...args: string[]): Promise<string> => (await run(process.env['KUBECTL'] ?? 'kubectl', args)).stdout.trim();
 
 async function succeeds(...args: string[]): Promise<string> {
   const { code, out, err } = await waybill(...args);
@@ -38,6 +34,9 @@ async function succeeds(...args: string[]): Promise<string> {
 
 beforeAll(() => {
   if (!process.env['KUBECONFIG']) throw new Error('KUBECONFIG is not set: these tests need a cluster');
+  if (topology !== 'services' || process.env['CLUSTER_SMALL'] !== '1') return;
+  mkdirSync(join(root, 'env-custom', 'values'), { recursive: true });
+  copyFileSync(fileURLToPath(new URL('small-services.yaml', import.meta.url)), join(root, 'env-custom', 'values', 'waybill.yaml'));
 });
 afterAll(async () => {
   if (process.env['CLUSTER_CLEAN'] !== '1') return;
@@ -76,20 +75,13 @@ test('stop keeps volumes and Services, and start goes on with every order', asyn
   await succeeds('k8s', 'verify', '-e', environment);
 });
 
-test('an overlay of the user’s changes a replica count and adds a label, and rollback takes it back', async () => {
+test('the overlay of the guide changes a replica count and adds a label, and rollback takes it back', async () => {
   const custom = join(root, 'env-custom');
   mkdirSync(custom, { recursive: true });
-  writeFileSync(
-    join(custom, 'kustomization.yaml'),
-    `apiVersion: kustomize.config.k8s.io/v1alpha1
-kind: Component
-labels:
-  - pairs: { team: shop }
-patches:
-  - target: { kind: Deployment, name: codec-server, namespace: ${environment} }
-    patch: '[{ op: replace, path: /spec/replicas, value: 2 }]'
-`,
-  );
+  const guide = readFileSync(new URL('../../docs/kubernetes.md', import.meta.url), 'utf8');
+  const [, example = ''] = /```yaml\n# env-custom\/kustomization.yaml\n(.+?)```/s.exec(guide) ?? [];
+  expect(example).toContain('team: shop');
+  writeFileSync(join(custom, 'kustomization.yaml'), example.replace('namespace: prod', `namespace: ${environment}`));
   try {
     await succeeds('k8s', 'start', '-e', environment, '-l', 'apps');
     const replicas = () =>
@@ -112,7 +104,7 @@ patches:
 
 test('a database password and the key rings are exchanged without an error', async () => {
   for (const name of ['ORDERS_DATABASE_PASSWORD', 'ENCRYPTION_KEYS', 'SERVICE_TOKEN_KEYS']) {
-    await succeeds('secrets', 'rotate', name, '-e', environment);
+    await succeeds('secrets', 'rotate', name, '-e', environment, '--settle', '10'); // pods read within a second what an annotation announces
     await succeeds('k8s', 'verify', '-e', environment);
   }
   const kept = await waybill('secrets', 'rotate', 'ENCRYPTION_KEYS', '-e', environment, '--retire');
@@ -143,23 +135,40 @@ test('a newer build takes over while orders are in flight, and rollback goes bac
   try {
     await succeeds('k8s', 'quickstart', '-e', environment, '--image', nextImage);
     expect(await currentBuild()).toBe(next);
+    if (topology === 'services') expect(await openOrdersOf(before)).toBeGreaterThanOrEqual(10);
     await customers.accepted(20);
     await succeeds('k8s', 'rollback', '-e', environment);
     expect(await currentBuild()).toBe(before);
+    if (topology === 'services') expect(await openOrdersOf(next)).toBeGreaterThan(0);
   } finally {
     await succeeds('config', 'save', ...(chosen.code === 0 ? ['-s', `K8S_IMAGE=${chosen.out.trim()}`] : ['-U', 'K8S_IMAGE']));
   }
   const ended = await customers.finish();
   expect(ended.filter(({ status }) => status !== 'completed').map(({ id, status }) => `${id} ${status}`)).toEqual([]);
+  if (topology === 'services') {
+    const ran = (build: string | null) => `TemporalUsedWorkerDeploymentVersions = "waybill-orders:${build}"`;
+    expect(await countWorkflows(ran(next)), 'orders that began on the new build end there').toBeGreaterThan(0);
+    expect(await countWorkflows(`${ran(next)} and ${ran(before)}`), 'no order changes its build').toBe(0);
+  }
   await succeeds('k8s', 'verify', '-e', environment);
 });
 
 /** Of the workers of orders, as Temporal says. */
-async function currentBuild(): Promise<string | null> {
+async function buildsOfOrders() {
   const { deployments } = JSON.parse(await succeeds('temporal', 'builds', '-e', environment, '--json')) as {
-    deployments: { name: string; current: string | null }[];
+    deployments: { name: string; current: string | null; builds: { buildId: string; openOrders: number }[] }[];
   };
-  return deployments.find(({ name }) => name === 'waybill-orders')?.current ?? null;
+  return deployments.find(({ name }) => name === 'waybill-orders');
+}
+
+const currentBuild = async (): Promise<string | null> => (await buildsOfOrders())?.current ?? null;
+
+const openOrdersOf = async (build: string | null): Promise<number> =>
+  (await buildsOfOrders())?.builds.find(({ buildId }) => buildId === build)?.openOrders ?? 0;
+
+async function countWorkflows(query: string): Promise<number> {
+  const out = await succeeds('temporal', 'exec', '-e', environment, '--', 'workflow', 'count', '--output', 'json', '--query', query);
+  return Number((JSON.parse(out) as { count?: string }).count ?? 0); // Temporal leaves out a zero
 }
 
 async function withEnvironment<T>(changes: Record<string, string>, work: () => Promise<T>): Promise<T> {
