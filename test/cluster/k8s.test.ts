@@ -1,48 +1,12 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { launcher, type Ran, run } from './command.ts';
-import { placeSteadily } from './steady-orders.ts';
+import { door, environment, kubectl, leave, requireCluster, root, succeeds, topology, waybill, withEnvironment } from './installation.ts';
+import { placeSteadily, unfinished } from './steady-orders.ts';
 
-// run.ts starts this. Needs KUBECONFIG, and images that the cluster can have: K8S_IMAGE, or the one of this checkout. Everything else
-// of the environment (HELM, KUBECTL, K8S_MONITORING) is passed on. CLUSTER_NEXT_IMAGE names what is upgraded to: the same or newer
-// code under another tag. The installation stays; with CLUSTER_CLEAN=1 it goes in the end.
-const root = process.env['WAYBILL_ROOT'] ?? mkdtempSync(join(tmpdir(), 'waybill-cluster-'));
-const environment = process.env['CLUSTER_ENVIRONMENT'] ?? 'prod';
-const topologyKey = `K8S_${environment.toUpperCase()}_TOPOLOGY`;
-const topology = process.env['CLUSTER_TOPOLOGY'] ?? process.env[topologyKey] ?? 'compact';
-
-const waybill = (...args: string[]): Promise<Ran> =>
-  run(process.execPath, [launcher, '-I', ...args], {
-    env: { ...process.env, WAYBILL_ROOT: root, [topologyKey]: topology },
-    title: `waybill ${args.join(' ')}`,
-  });
-
-async function kubectl(...args: string[]): Promise<string> {
-  const { code, out, err } = await run(process.env['KUBECTL'] ?? 'kubectl', args);
-  if (code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with ${code}: ${err}`);
-  return out.trim();
-}
-
-async function succeeds(...args: string[]): Promise<string> {
-  const { code, out, err } = await waybill(...args);
-  expect(code, `waybill ${args.join(' ')}\n${out}\n${err}`).toBe(0);
-  return out;
-}
-
-beforeAll(() => {
-  if (!process.env['KUBECONFIG']) throw new Error('KUBECONFIG is not set: these tests need a cluster');
-  if (topology !== 'services' || process.env['CLUSTER_SMALL'] !== '1') return;
-  mkdirSync(join(root, 'env-custom', 'values'), { recursive: true });
-  copyFileSync(fileURLToPath(new URL('small-services.yaml', import.meta.url)), join(root, 'env-custom', 'values', 'waybill.yaml'));
-});
-afterAll(async () => {
-  if (process.env['CLUSTER_CLEAN'] !== '1') return;
-  await waybill('k8s', 'delete', '-e', environment, '-l', 'all', '--volumes', '-y');
-  rmSync(root, { recursive: true, force: true });
-});
+// CLUSTER_NEXT_IMAGE names what is upgraded to: the same or newer code under another tag.
+beforeAll(() => requireCluster());
+afterAll(leave);
 
 test('one command leads from an empty cluster to a completed order', async () => {
   const out = await succeeds('k8s', 'quickstart', '-e', environment);
@@ -127,10 +91,8 @@ test('a newer build takes over while orders are in flight, and rollback goes bac
   const before = await currentBuild();
   const next = nextImage.slice(nextImage.lastIndexOf(':') + 1);
   expect(before, 'CLUSTER_NEXT_IMAGE names the build that runs').not.toBe(next);
-  const key = (await succeeds('config', 'printvalue', 'ADMIN_API_KEY', '-e', environment)).trim();
   const chosen = await waybill('config', 'printvalue', 'K8S_IMAGE');
-  const door = ['--root', root, '-I', 'k8s', 'port-forward', 'web', '-e', environment];
-  using customers = await placeSteadily({ command: [process.execPath, launcher, ...door], port: 39_871, key });
+  using customers = await placeSteadily(await door());
   await customers.accepted(10);
   try {
     await succeeds('k8s', 'quickstart', '-e', environment, '--image', nextImage);
@@ -144,7 +106,7 @@ test('a newer build takes over while orders are in flight, and rollback goes bac
     await succeeds('config', 'save', ...(chosen.code === 0 ? ['-s', `K8S_IMAGE=${chosen.out.trim()}`] : ['-U', 'K8S_IMAGE']));
   }
   const ended = await customers.finish();
-  expect(ended.filter(({ status }) => status !== 'completed').map(({ id, status }) => `${id} ${status}`)).toEqual([]);
+  expect(unfinished(ended)).toEqual([]);
   if (topology === 'services') {
     const ran = (build: string | null) => `TemporalUsedWorkerDeploymentVersions = "waybill-orders:${build}"`;
     expect(await countWorkflows(ran(next)), 'orders that began on the new build end there').toBeGreaterThan(0);
@@ -169,14 +131,4 @@ const openOrdersOf = async (build: string | null): Promise<number> =>
 async function countWorkflows(query: string): Promise<number> {
   const out = await succeeds('temporal', 'exec', '-e', environment, '--', 'workflow', 'count', '--output', 'json', '--query', query);
   return Number((JSON.parse(out) as { count?: string }).count ?? 0); // Temporal leaves out a zero
-}
-
-async function withEnvironment<T>(changes: Record<string, string>, work: () => Promise<T>): Promise<T> {
-  const before = { ...process.env };
-  Object.assign(process.env, changes);
-  try {
-    return await work();
-  } finally {
-    process.env = before;
-  }
 }
