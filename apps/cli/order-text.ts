@@ -24,8 +24,8 @@ export function describeOrder(order: Order): string[] {
   ].filter((line, index, lines) => line !== '' || lines[index - 1] !== '');
 }
 
-function waiting({ kind, since, deadline, choices }: NonNullable<Order['waitingFor']>): string {
-  return `${kind} since ${since}${deadline ? `, until ${deadline}` : ''}${choices ? ` (${choices.join(' or ')})` : ''}`;
+function waiting({ kind, since, deadline, choices, step }: NonNullable<Order['waitingFor']>): string {
+  return `${kind}${step ? ` ${step}` : ''} since ${since}${deadline ? `, until ${deadline}` : ''}${choices ? ` (${choices.join(' or ')})` : ''}`;
 }
 
 /**
@@ -46,6 +46,18 @@ export function createEventLines(placedAt: string): (item: TimelineItem) => stri
     const because = item.reason ? [`because ${item.reason}`] : [];
     return `${seconds.toFixed(2).padStart(8)} s  ${item.type.padEnd(25)} ${[...facts, ...because].join(', ')}`.trimEnd();
   };
+}
+
+/** What somebody outside must do before the order goes on, when an event says so. */
+export function nextStepOf({ type, data }: TimelineItem): string | undefined {
+  const at = (path: string, body: object) => `            it goes on with POST ${path} ${JSON.stringify(body)}`;
+  if (type === 'order.shipmentBooked')
+    return at(`/v1/shipments/${String(data['shipmentId'])}/carrier-events`, { eventId: '…', status: 'dispatched' });
+  if (type === 'order.customerActionRequired' && Array.isArray(data['choices']))
+    return at(`/v1/orders/${String(data['orderId'])}/choice`, { choice: data['choices'].join('|') });
+  if (data['taskId'] !== undefined && (type === 'order.paymentException' || type === 'order.onHold'))
+    return at(`/v1/tasks/${String(data['taskId'])}/decision`, { decision: '…' });
+  return undefined;
 }
 
 const ends = new Set(['completed', 'partiallyCompleted', 'cancelled', 'timedOut', 'failed']);

@@ -628,6 +628,8 @@ export interface components {
                  */
                 deadline?: string;
                 choices?: string[];
+                /** @description With the kind `step`: the one that is tried again until its owner does it */
+                step?: string;
             };
             /** @description What may be asked of this order now */
             actions: string[];

@@ -49,8 +49,9 @@ export type Fulfillment = {
 };
 
 export type Choice = 'amend' | 'wait' | 'cancel';
-export type WaitingKind = 'customerChoice' | 'fraudReview' | 'paymentException' | 'carrier';
-export type WaitingFor = { kind: WaitingKind; since: string; deadline?: string; choices?: string[] };
+/** `step`: a step's owner cannot do it now, and is asked again without end. */
+export type WaitingKind = 'customerChoice' | 'fraudReview' | 'paymentException' | 'step' | 'carrier';
+export type WaitingFor = { kind: WaitingKind; since: string; deadline?: string; choices?: string[]; step?: string };
 
 /** `reconciliation`: the books of two owners differ, and no workflow waits for the answer. */
 export type TaskKind = 'fraudReview' | 'paymentException' | 'reconciliation';

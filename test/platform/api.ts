@@ -19,7 +19,7 @@ export type Order = {
     shipmentId?: string;
     lines: { lineId: string; quantity: number }[];
   }[];
-  waitingFor?: { kind: string; since: string; deadline?: string; choices?: string[] };
+  waitingFor?: { kind: string; since: string; deadline?: string; choices?: string[]; step?: string };
   actions: string[];
 };
 

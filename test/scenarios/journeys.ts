@@ -158,6 +158,7 @@ export function defineJourneys(platform: () => Platform): void {
     const placed = await api().place({ lines: [{ sku: 'VINYL-OLD', quantity: 1 }] });
     const asked = await api().untilStatus(placed.id, 'customerActionRequired');
     expect(asked.waitingFor?.choices).toEqual(['cancel']);
+    expect((await api().events(placed.id)).map(({ type }) => type)).toEqual(['order.placed', 'order.customerActionRequired']);
     const refused = await api().post(`/v1/orders/${placed.id}/choice`, { choice: 'amend' });
     expect([refused.status, codeOf(refused.body)]).toEqual([409, 'conflict']);
     const done = await api().untilStatus(placed.id, 'timedOut');
@@ -215,6 +216,8 @@ export function defineJourneys(platform: () => Platform): void {
 
   test.each(['tok_slow', 'tok_outage'])('a provider that is slow or out delays an order and charges it once (%s)', async (token) => {
     const placed = await api().place({ payment: { provider: 'simulated', token } });
+    const { waitingFor } = await api().until(placed.id, (order) => order.waitingFor?.kind === 'step');
+    expect(waitingFor).toMatchObject({ step: 'authorizePayment' });
     await api().deliver(await api().untilBooked(placed.id));
     await api().untilStatus(placed.id, 'completed');
     expect(await api().payments(placed.id)).toMatchObject([{ status: 'captured', captured: placed.total }]);

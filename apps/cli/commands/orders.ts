@@ -10,7 +10,7 @@ import { type Act, type Context, print, table } from '../context.ts';
 import { examples } from '../examples.ts';
 import { CommandError, Interrupted } from '../failure.ts';
 import { followOrder } from '../follow.ts';
-import { createEventLines, describeOrder } from '../order-text.ts';
+import { createEventLines, describeOrder, nextStepOf } from '../order-text.ts';
 import { orderBody, type PlaceOptions } from '../place.ts';
 
 const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
@@ -162,7 +162,11 @@ async function watch(context: Context, id: string): Promise<number | undefined> 
   try {
     const order = await followOrder(api, id, {
       signal: stopped.signal,
-      onEvent: (item) => context.io.out(context.json ? JSON.stringify(item) : line(item)),
+      onEvent(item) {
+        context.io.out(context.json ? JSON.stringify(item) : line(item));
+        const next = context.json ? undefined : nextStepOf(item);
+        if (next !== undefined) context.io.out(next);
+      },
     });
     if (!context.json) context.io.out(`${id} is ${order.status}`);
     return 0;
@@ -178,6 +182,6 @@ async function cancel(context: Context, id: string, options: { reason: string })
       body: { reason: options.reason },
     }),
   );
-  const lines = context.dryRun ? ['a cancel would do this:', JSON.stringify(answer, null, 2)] : [`${id} is being cancelled`];
+  const lines = context.dryRun ? ['a cancel would do this:', JSON.stringify(answer, null, 2)] : [`the cancel of ${id} is accepted; "waybill orders show ${id}" says how far it is`];
   print(context, answer, lines);
 }

@@ -101,6 +101,10 @@ async function rotate(context: Context, given: string | undefined, options: Rota
   const environment = parseEnvironment(options.env ?? 'prod');
   const name = given ?? (await askName(context, environment));
   rotatingSecret(name);
+  if (options.local && options.retire)
+    throw new CommandError('unsupported', '--retire is for a cluster, where it looks first whether anything still needs the old key', {
+      fix: `on one machine the old key may stay; or take it out of ${name} in ${context.root.secrets} by hand, as docs/operate.md says`,
+    });
   if (options.local) return rotateLocally(context, name);
   const settleMs = Number(options.settle) * 1_000;
   if (!(settleMs >= 0))
@@ -117,8 +121,13 @@ async function rotate(context: Context, given: string | undefined, options: Rota
   }
   if (options.retire) {
     await retireInCluster(session, name, settleMs);
-    return print(context, { name, environment, state: 'done' }, [`${name} of ${environment} has one value again`]);
+    const words = context.dryRun ? 'would have one value again' : 'has one value again';
+    return print(context, { name, environment, state: 'done' }, [`${name} of ${environment} ${words}`]);
   }
+  if (context.dryRun)
+    return print(context, { name, environment, changed: false }, [
+      `would introduce a new value of ${name} in ${environment}, put it first, and take the old one out when nothing needs it`,
+    ]);
   const state = await rotateInCluster(session, name, settleMs);
   const later = `the old one is kept; take it out later with "waybill ${context.root.flag}secrets rotate ${name} -e ${environment} --retire"`;
   print(context, { name, environment, state }, [

@@ -18,10 +18,6 @@ export async function rotateInCluster(session: Session, key: string, settleMs: n
   const say = proseOf(context);
   const kind = rotatingSecret(key);
   const change = (next: (text: string) => string) => writeSecrets(root, environment, { [key]: next(secretOf(session, key)) });
-  if (context.dryRun) {
-    say(`would introduce a new value of ${key} in ${environment}, put it first, and take the old one out`);
-    return 'done';
-  }
   let progress = readProgress(root, environment, key);
   if (progress === undefined || (progress.step === 'promoted' && kind.retire === 'later')) {
     change((text) => introduce(text, kind));

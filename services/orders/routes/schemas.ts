@@ -104,6 +104,7 @@ export const OrderSchema = Type.Object(
         since: Timestamp,
         deadline: Type.Optional(Timestamp),
         choices: Type.Optional(Type.Array(Type.String())),
+        step: Type.Optional(Type.String({ description: 'With the kind `step`: the one that is tried again until its owner does it' })),
       }),
     ),
     actions: Type.Array(Type.String(), { description: 'What may be asked of this order now' }),

@@ -21,7 +21,7 @@ import { createWriter } from './writer.ts';
 
 /** An order while its workflow runs: its state, and the only ways to change it. Every change ends in the projection. */
 export function openOrder(input: OrderInput) {
-  const steps = createSteps({ retryInterval: input.waits.retryInterval, onFar: () => writer.rest() });
+  const steps = createSteps({ retryInterval: input.waits.retryInterval, whileFar: showStep });
   let status: OrderStatus = 'pending';
   let lines = input.lines;
   let totals = input.totals;
@@ -30,6 +30,7 @@ export function openOrder(input: OrderInput) {
   const nextFence = createFence();
   let ended = false;
   let parcelCount = 0;
+  let farSteps = 0;
   let events: OrderChange['events'] = [];
   const changedTasks = new Map<string, Task>();
   const tasks = new Map<string, Task>();
@@ -137,6 +138,20 @@ export function openOrder(input: OrderInput) {
       throw new Error(`fulfillment ${parcel.id} is ${parcel.status}, so it cannot become ${next}`);
     parcel.status = next;
     writer.touch();
+  }
+
+  /** Shows that a step waits for its owner, which can take as long as an outage does. */
+  async function showStep<T>(step: string, answer: Promise<T>): Promise<T> {
+    const key = `step/${++farSteps}`;
+    waits.set(key, { kind: 'step', step, since: new Date().toISOString() });
+    writer.touch();
+    writer.rest();
+    try {
+      return await answer;
+    } finally {
+      waits.delete(key);
+      writer.touch();
+    }
   }
 
   /** Waits until it is over, and meanwhile shows for what. False when the time, if there is a limit, ran out first. */
@@ -255,7 +270,7 @@ export function openOrder(input: OrderInput) {
 
 export type OpenOrder = ReturnType<typeof openOrder>;
 
-const urgency: readonly WaitingFor['kind'][] = ['customerChoice', 'fraudReview', 'paymentException', 'carrier'];
+const urgency: readonly WaitingFor['kind'][] = ['customerChoice', 'fraudReview', 'paymentException', 'step', 'carrier'];
 const mostUrgent = (waits: WaitingFor[]): WaitingFor | null =>
   waits.sort((a, b) => urgency.indexOf(a.kind) - urgency.indexOf(b.kind))[0] ?? null;
 

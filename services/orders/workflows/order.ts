@@ -91,7 +91,8 @@ async function reserve(order: OpenOrder): Promise<ReserveStockResult> {
   order.adopt(result);
   const missing = order.parcels.some((parcel) => parcel.status === 'unavailable');
   if (!missing) order.moveTo('processing');
-  order.record('stockReserved', { data: { generation: order.reservation, fulfillmentIds: order.parcels.map((parcel) => parcel.id) } });
+  const reserved = order.parcels.filter((parcel) => parcel.status !== 'unavailable').map((parcel) => parcel.id);
+  if (reserved.length > 0) order.record('stockReserved', { data: { generation: order.reservation, fulfillmentIds: reserved } });
   return result;
 }
 

@@ -29,12 +29,12 @@ function goesFar(error: unknown): boolean {
 type Options = {
   /** The longest pause between two far tries, in milliseconds. */
   retryInterval: number;
-  /** Told when a step begins to wait on its owner's queue, which can be long. */
-  onFar: () => void;
+  /** Given a step that waits on its owner's queue, which can be long, and its answer. */
+  whileFar: <T>(step: string, answer: Promise<T>) => Promise<T>;
 };
 
 /** Everything an order does to the world. Each step is tried in its owner's API first and then waits on its owner's queue. */
-export function createSteps({ retryInterval, onFar }: Options): Steps {
+export function createSteps({ retryInterval, whileFar }: Options): Steps {
   const lane = createLane();
 
   function nearThenFar<C extends Calls>(names: readonly (keyof C & string)[], taskQueue: string): C {
@@ -52,8 +52,7 @@ export function createSteps({ retryInterval, onFar }: Options): Steps {
       } catch (error) {
         if (!goesFar(error)) throw error;
         const answer = call(far, name, input);
-        if (name !== 'saveOrder') onFar();
-        return await answer;
+        return await (name === 'saveOrder' ? answer : whileFar(name, answer)); // the order cannot be shown to wait for its own writing
       }
     };
     return Object.fromEntries(names.map((name) => [name, step(name)])) as unknown as C; // one function per name, by construction
