@@ -182,6 +182,8 @@ async function cancel(context: Context, id: string, options: { reason: string })
       body: { reason: options.reason },
     }),
   );
-  const lines = context.dryRun ? ['a cancel would do this:', JSON.stringify(answer, null, 2)] : [`the cancel of ${id} is accepted; "waybill orders show ${id}" says how far it is`];
+  const lines = context.dryRun
+    ? ['a cancel would do this:', JSON.stringify(answer, null, 2)]
+    : [`the cancel of ${id} is accepted; "waybill orders show ${id}" says how far it is`];
   print(context, answer, lines);
 }
