@@ -1,7 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { BuildsReport } from '@waybill/server/operations/builds';
 import { type Context, print, table } from '../context.ts';
-import { CommandError } from '../failure.ts';
 import type { SeenBuild } from '../k8s/builds.ts';
 import { openSession, type Session } from '../k8s/session.ts';
 import { withTemporal } from './access.ts';
@@ -59,32 +57,9 @@ export async function buildsOfOrders(session: Session): Promise<SeenBuild[]> {
 }
 
 const registrationMs = 120_000; // pods are ready before Temporal knows all that their workers ask for
-const pauseMs = 500;
 
 /** Makes a build current in each of these services, once its workers ask for work. Returns those where another was. */
 export async function makeCurrentIn(session: Session, buildId: string, services: readonly string[]): Promise<string[]> {
-  const { readDeployment } = await import('@waybill/kernel/worker-deployments');
-  const { makeCurrent } = await import('@waybill/server/operations/builds');
-  return withTemporal(session, async (temporal) => {
-    const changed: string[] = [];
-    for (const service of services) {
-      const deadline = Date.now() + registrationMs;
-      for (;;) {
-        const deployment = await readDeployment(temporal, `${prefix}-${service}`);
-        if (deployment?.current === buildId) break;
-        if (deployment?.builds.some((build) => build.buildId === buildId)) {
-          await makeCurrent(temporal, { prefix, buildId, service, timeoutMs: registrationMs });
-          changed.push(service);
-          break;
-        }
-        if (Date.now() > deadline) {
-          throw new CommandError('unavailable', `no worker of ${service} has said that it is build ${buildId}`, {
-            fix: `"waybill k8s status -e ${session.environment}" says whether its workers are ready`,
-          });
-        }
-        await delay(pauseMs);
-      }
-    }
-    return changed;
-  });
+  const { promoteIn } = await import('@waybill/server/operations/builds');
+  return withTemporal(session, (temporal) => promoteIn(temporal, { prefix, buildId, services, timeoutMs: registrationMs }));
 }

@@ -73,17 +73,43 @@ export async function makeCurrent(
   return targets.map(({ name, current }) => ({ deployment: name, before: current ?? null }));
 }
 
+/**
+ * Makes a build current in each of these services, once its workers ask for work and Temporal answers: both may just be
+ * starting. Returns those where another was current.
+ */
+export async function promoteIn(
+  temporal: Temporal,
+  options: { prefix: string; buildId: string; services: readonly string[]; timeoutMs: number },
+): Promise<string[]> {
+  const { prefix, buildId, services: named } = options;
+  const changed: string[] = [];
+  for (const service of named) {
+    const name = deploymentName(prefix, service);
+    const deadline = Date.now() + options.timeoutMs;
+    const registered = async () => {
+      const deployment = await readDeployment(temporal, name);
+      if (deployment?.builds.some((build) => build.buildId === buildId)) return deployment;
+      throw new WaybillError('unavailable', `no worker of ${service} has said that it is build ${buildId}`);
+    };
+    const { current } = await insist(registered, deadline);
+    if (current === buildId) continue;
+    await insist(() => setCurrentBuild(temporal, { name, buildId }), deadline);
+    changed.push(service);
+  }
+  return changed;
+}
+
 async function readAll(temporal: Temporal): Promise<Deployment[]> {
   const names = await deploymentNames(temporal);
   const read = await Promise.all(names.map((name) => readDeployment(temporal, name)));
   return read.filter((deployment) => deployment !== undefined);
 }
 
-/** A worker that has just started has not asked every queue for work yet, and until then Temporal refuses. */
-async function insist(change: () => Promise<void>, deadline: number): Promise<void> {
+/** A worker that has just started has not asked every queue for work yet, and until then Temporal refuses; nor may it answer at once. */
+async function insist<T>(work: () => Promise<T>, deadline: number): Promise<T> {
   for (;;) {
     try {
-      return await change();
+      return await work();
     } catch (error) {
       const passing = error instanceof WaybillError && (error.code === 'conflict' || error.code === 'unavailable');
       if (!passing || Date.now() > deadline) throw error;
