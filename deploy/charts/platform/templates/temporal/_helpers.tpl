@@ -93,7 +93,9 @@ persistence:
     {{- end }}
 global:
   membership:
-    maxJoinDuration: 30s
+    # A role that starts within 20 s of the server before it sees that one beside itself, and nobody else: it tries to join the dead for
+    # this long, and only the second try, 10 s later, finds the roles of its own process. Until then no work is given out.
+    maxJoinDuration: 5s
     broadcastAddress: {{ `'{{ env "POD_IP" }}'` }}
   metrics:
     prometheus: { timerType: histogram, listenAddress: '0.0.0.0:9090' }
