@@ -11,8 +11,8 @@ export type RunOptions = {
   timeoutMs?: number;
   /** Gets each line as it is written, of both streams. */
   onLine?(line: string): void;
-  /** Exit codes beside 0 that are answers, not failures. */
-  accept?: readonly number[];
+  /** Exit codes beside 0 that are answers, not failures; or any, for a caller who tells failures itself. */
+  accept?: readonly number[] | 'any';
   /** Asked again and again: shown the first time only. */
   repeated?: boolean;
 };
@@ -90,7 +90,7 @@ export function createTools(context: Context, contextName?: string): Tools {
     const ran = await ended.finally(() => clearTimeout(timer));
     if (wasStopped()) throw new Interrupted();
     if (late) throw failed(tool, args, `it had not ended after ${timeoutMs / 1_000} s`);
-    if (ran.code === 0 || options.accept?.includes(ran.code)) return ran;
+    if (ran.code === 0 || options.accept === 'any' || options.accept?.includes(ran.code)) return ran;
     throw failed(tool, args, lastLines(ran.stderr || ran.stdout) || `it ended with exit code ${ran.code}`);
   }
 
@@ -129,7 +129,7 @@ const definedOnly = (env: Record<string, string | undefined>): Record<string, st
   Object.fromEntries(Object.entries(env).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
 
 /** What a program said last; helm's warnings and kubectl's client noise are not it. */
-function lastLines(text: string): string {
+export function lastLines(text: string): string {
   const lines = text
     .trim()
     .split('\n')
@@ -171,7 +171,7 @@ function missing(program: string): CommandError {
 export const toolUses: Record<ToolName, string> = {
   helm: '"waybill k8s"',
   kubectl: '"waybill k8s"',
-  docker: '"waybill images"',
+  docker: '"waybill images" and "waybill local start --docker"',
   eksctl: '"waybill cluster create-eks"',
 };
 

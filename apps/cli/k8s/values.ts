@@ -10,8 +10,8 @@ import { deployFolder, type Environment, type Release, type Topology } from './r
 
 export type Values = { [key: string]: unknown };
 
-/** Decided by the charts, or meant for this machine: not taken over from config.yml. */
-const notForTheCluster =
+/** Decided by the charts (and by a single server's containers like them), or meant for this machine: not taken over from config.yml. */
+const notForContainers =
   /^(HOST|PORT|INTERNAL_PORT|CODEC_PORT|DATABASE_PREFIX|MIGRATE_WAIT|WORKFLOW_CACHE_DIR|ENCRYPTION_KEYS_FILE|KAFKA_(BROKERS|TLS|SASL_MECHANISM|USERNAME)|TEMPORAL_(ADDRESS|NAMESPACE|TLS|TLS_SERVER_NAME|METRICS_ADDRESS|DEPLOYMENT_NAME|WORKER_BUILD_ID)|[A-Z]+_URL)$/;
 
 export const topologyOf = (configuration: Configuration, environment: Environment): Topology =>
@@ -30,7 +30,7 @@ export function valuesFor(release: Release, environment: Environment, configurat
     environment,
     topology,
     image,
-    config: settingsForTheCluster(configuration),
+    config: chosenServerSettings(configuration),
     entrance: entranceFor(configuration, environment),
     components: merge(replicas(configuration, environment), earlierBuilds(configuration, environment, { topology, newest: image.tag })),
   });
@@ -60,10 +60,10 @@ function entranceFor(configuration: Configuration, environment: Environment): Va
 }
 
 /** What the user chose in config.yml and a server reads. The environment of this shell is not part of an installation. */
-function settingsForTheCluster(configuration: Configuration): Record<string, string> {
+export function chosenServerSettings(configuration: Configuration): Record<string, string> {
   const chosen = Object.entries(allSettings).flatMap(([key, entry]) => {
     const value = configuration.text(key);
-    const ours = configuration.origin(key) === 'config.yml' && !entry.secret && !notForTheCluster.test(key);
+    const ours = configuration.origin(key) === 'config.yml' && !entry.secret && !notForContainers.test(key);
     return ours && value !== undefined ? [[key, value] as const] : [];
   });
   return Object.fromEntries(chosen.toSorted(([a], [b]) => (a < b ? -1 : 1)));

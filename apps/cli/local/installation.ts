@@ -173,7 +173,7 @@ export function codecUrl(configuration: Configuration): string {
 }
 
 /** The embedded Temporal UI by both of its names, and the UI of a cluster as `port-forward` shows it. */
-const uiOrigins = (port: number): string[] => [`http://localhost:${port}`, `http://127.0.0.1:${port}`, 'http://localhost:8080'];
+export const uiOrigins = (port: number): string[] => [`http://localhost:${port}`, `http://127.0.0.1:${port}`, 'http://localhost:8080'];
 
 export const temporalUiUrl = (configuration: Configuration): string | undefined =>
   configuration.chosen('TEMPORAL_ADDRESS') ? undefined : `http://localhost:${configuration.cli.LOCAL_TEMPORAL_UI_PORT}`;

@@ -26,14 +26,18 @@ export function listeners(configuration: Configuration): Listener[] {
 }
 
 /** Undefined when the port can be listened on, else why not. */
-export function whyNotFree({ host, port }: Listener): Promise<string | undefined> {
+export async function whyNotFree({ host, port }: Pick<Listener, 'host' | 'port'>): Promise<string | undefined> {
+  const error = await tryToListen({ host, port });
+  if (error?.code === 'EADDRINUSE') return 'is taken by another program';
+  if (error?.code === 'EACCES') return 'needs more rights than you have';
+  return error && `cannot be listened on at ${host}: ${error.message}`;
+}
+
+/** The error that listening there meets, if it meets one. */
+export function tryToListen({ host, port }: Pick<Listener, 'host' | 'port'>): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') resolve('is taken by another program');
-      else if (error.code === 'EACCES') resolve('needs more rights than you have');
-      else resolve(`cannot be listened on at ${host}: ${error.message}`);
-    });
+    server.once('error', resolve);
     server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(undefined)));
   });
 }
