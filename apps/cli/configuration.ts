@@ -3,6 +3,7 @@ import { loadSettings, nearest, type Setting, SettingsError, type SettingsOf, ty
 import { linesOf } from '@waybill/kernel/secret';
 import { allSettings } from '@waybill/server/settings';
 import { CommandError } from './failure.ts';
+import { isPublicName } from './public-name.ts';
 import type { Root } from './root.ts';
 import { cliSettings } from './settings.ts';
 import { readYamlFile } from './yaml-file.ts';
@@ -59,7 +60,7 @@ export function loadConfiguration(root: Root, env: Environment): Configuration {
     }
     return entry.default === undefined ? undefined : { text: entry.default, origin: 'default' };
   };
-  const listenUrl = urlOf(find('HOST')?.text, find('PORT')?.text);
+  const listenUrl = urlOf({ host: find('HOST')?.text, port: find('PORT')?.text, docker: cli.LOCAL_DOCKER });
   const apiUrl = (find('API_URL')?.text ?? listenUrl).replace(/\/$/, '');
   return {
     cli,
@@ -90,7 +91,16 @@ function environmentText(key: string, entry: Setting<unknown>, env: Environment)
   return file ? readFileSync(file, 'utf8').trim() : undefined;
 }
 
-function urlOf(host = '127.0.0.1', port = '3000'): string {
+function urlOf({
+  host = '127.0.0.1',
+  port = '3000',
+  docker,
+}: {
+  host: string | undefined;
+  port: string | undefined;
+  docker: boolean;
+}): string {
+  if (docker && isPublicName(host)) return `https://${host}`;
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }

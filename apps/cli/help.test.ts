@@ -66,7 +66,7 @@ describe('help', () => {
       print the logs
 
       Arguments:
-        service               one of server, temporal, postgres, supervisor; all when left out
+        service               one of server, temporal, postgres, supervisor, or in Docker a container; all when left out
 
       Options:
         -f, --follow          go on printing what is written, until Ctrl-C

@@ -7,8 +7,8 @@ import { CommandError } from './failure.ts';
 import { createRoot, type Root } from './root.ts';
 import { readYamlFile, writeYamlFile } from './yaml-file.ts';
 
-/** Where secrets are used: on this machine, in the cluster as a whole, or in one environment of it. */
-export type SecretsFor = 'local' | 'cluster' | 'staging';
+/** Where secrets are used: on this machine, in its containers, in the cluster as a whole, or in one environment of it. */
+export type SecretsFor = 'local' | 'docker' | 'cluster' | 'staging';
 
 const password = () => randomBytes(24).toString('base64url');
 
@@ -25,6 +25,7 @@ function recipes(): Record<string, () => string> {
 
 const more: Record<SecretsFor, readonly string[]> = {
   local: ['LOCAL_POSTGRES_PASSWORD'],
+  docker: ['POSTGRES_PASSWORD', 'TEMPORAL_DATABASE_PASSWORD'],
   cluster: ['POSTGRES_PASSWORD', 'TEMPORAL_DATABASE_PASSWORD', 'VALKEY_PASSWORD', 'GRAFANA_ADMIN_PASSWORD'],
   staging: [],
 };

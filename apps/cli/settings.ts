@@ -29,6 +29,17 @@ export const cliSettings = {
   }),
   LOCAL_START_TIMEOUT: setting.duration({ description: 'How long a start waits for the server to become ready.', default: '90s' }),
   LOCAL_STOP_TIMEOUT: setting.duration({ description: 'How long a stop waits for each process before it is killed.', default: '20s' }),
+  LOCAL_DOCKER: setting.boolean({
+    description:
+      'What runs on this machine are containers, with Caddy before them. Written by "local start --docker"; the other verbs of "local" go by it.',
+    default: 'false',
+  }),
+  LOCAL_IMAGE: setting.optional(
+    setting.text({
+      description:
+        'Image of the containers on this machine, as REPOSITORY:TAG or REPOSITORY@DIGEST; by default the one of this version. Kept by "local start --docker --image".',
+    }),
+  ),
   IMAGE_REPOSITORY: setting.text({
     description: 'Name of the container image without its tag: where "images push" puts it.',
     default: 'waybill/waybill',
@@ -89,10 +100,10 @@ export const cliSettings = {
     }),
   ),
   POSTGRES_PASSWORD: setting.optional(
-    setting.secret({ description: 'Password of the administrator of the cluster’s bundled PostgreSQL; generated once.' }),
+    setting.secret({ description: 'Password of the administrator of the PostgreSQL bundled in a cluster or in Docker; generated once.' }),
   ),
   TEMPORAL_DATABASE_PASSWORD: setting.optional(
-    setting.secret({ description: 'Password of Temporal’s own login in the cluster’s PostgreSQL; generated once.' }),
+    setting.secret({ description: 'Password of Temporal’s own login in that PostgreSQL; generated once.' }),
   ),
   VALKEY_PASSWORD: setting.optional(setting.secret({ description: 'Password of the cluster’s bundled Valkey; generated once.' })),
   GRAFANA_ADMIN_PASSWORD: setting.optional(

@@ -43,7 +43,11 @@ const migrationSettings = {
 const processSettings = {
   ...logging,
   ...databaseServer,
-  HOST: setting.text({ description: 'Address the main listener binds to.', default: '127.0.0.1' }),
+  HOST: setting.text({
+    description:
+      'Address the main listener binds to. In Docker on one machine: the public name, for which Caddy gets certificates; or the address that answers in plain HTTP at PORT.',
+    default: '127.0.0.1',
+  }),
   PORT: setting.port({
     description:
       'Port of the main listener: the public one in a process with the gateway, the internal one otherwise. 0 takes any free port.',

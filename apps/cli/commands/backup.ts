@@ -13,6 +13,7 @@ import { type BackupStore, manifestName } from '../backup/store.ts';
 import { volumeStore } from '../backup/volume-store.ts';
 import { loadConfiguration } from '../configuration.ts';
 import { type Act, type Context, print, proseOf, table } from '../context.ts';
+import { refuseInDocker } from '../docker/lifecycle.ts';
 import { examples } from '../examples.ts';
 import { CommandError, Interrupted } from '../failure.ts';
 import { openSession } from '../k8s/session.ts';
@@ -96,7 +97,13 @@ async function interruptibly<T>(context: Context, work: (signal: AbortSignal) =>
   }
 }
 
+const inDocker = [
+  'PostgreSQL in its container holds everything, Temporal too',
+  'docs/single-server.md, "Back up", has the command',
+] as const;
+
 async function backup(context: Context, options: BackupOptions): Promise<undefined> {
+  if (!options.k8s) refuseInDocker(context, ...inDocker);
   return withStore(context, options.to, options, async (store) => {
     if (context.dryRun) {
       const what = options.k8s ? `the cluster (${options.env ?? 'prod'})` : context.root.path;
@@ -148,7 +155,8 @@ async function withStore<T>(
   }
 }
 
-function restore(context: Context, options: RestoreOptions): Promise<number | undefined> {
+async function restore(context: Context, options: RestoreOptions): Promise<number | undefined> {
+  if (!options.k8s) refuseInDocker(context, ...inDocker);
   return withStore(context, options.from, options, async (store) => {
     if (!options.k8s) checkTarget(context.root, options.replace ?? false);
     const configuration = loadConfiguration(context.root, context.io.env);

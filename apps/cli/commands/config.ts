@@ -148,7 +148,7 @@ function check(context: Context): undefined {
 function adviceFor(context: Context, configuration: Configuration): string[] {
   const warnings: string[] = [];
   const host = configuration.text('HOST') ?? '127.0.0.1';
-  if (!['127.0.0.1', '::1', 'localhost'].includes(host)) {
+  if (!['127.0.0.1', '::1', 'localhost'].includes(host) && !configuration.listenUrl.startsWith('https:')) {
     warnings.push(`HOST is ${host}: other machines reach the API, and keys cross the network in plain text; put TLS in front of it`);
   }
   const pools = Object.keys(knownSettings).filter((key) => key.endsWith('_DATABASE_POOL'));

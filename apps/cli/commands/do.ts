@@ -2,6 +2,7 @@ import { startPostgres } from '@waybill/embedded/postgres';
 import type { Command } from 'commander';
 import { type Configuration, loadConfiguration } from '../configuration.ts';
 import { type Act, type Context, print, printCommand, proseOf } from '../context.ts';
+import { usesDocker, workInDocker } from '../docker/lifecycle.ts';
 import { examples } from '../examples.ts';
 import { CommandError, Interrupted } from '../failure.ts';
 import { type DatabaseJob, workOnDatabases } from '../local/database-work.ts';
@@ -44,6 +45,7 @@ async function confirm(context: Context): Promise<void> {
 
 async function work(context: Context, job: DatabaseJob, done: string): Promise<undefined> {
   const { root } = context;
+  if (usesDocker(context)) return workInDocker(context, job, done);
   if (!context.dryRun) {
     createRoot(root);
     if (!loadConfiguration(root, context.io.env).chosen('DATABASE_URL')) generateSecrets(root);
