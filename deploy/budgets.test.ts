@@ -133,6 +133,20 @@ describe('a compact installation', () => {
       expect(spec.strategy.type === 'Recreate' ? 0 : spec.strategy.rollingUpdate.maxSurge, metadata.name).toBe(0);
   });
 
+  it('has small pods give way to large ones, wherever they lie, by classes that are there', async () => {
+    const set = { 'entrance.type': 'caddy', 'entrance.host': 'shop.example.com' };
+    const objects = await renderAll({ topology: 'compact', alone: true, set });
+    const classes = new Map(objects.filter(({ kind }) => kind === 'PriorityClass').map(({ metadata, value }) => [metadata.name, value]));
+    // With these steps every order of arrival ends with a place for all: a step's pods fit in any order beside the larger ones.
+    const priorityOf = (memoryMi: number) => (memoryMi >= 160 ? 0 : memoryMi >= 96 ? -1 : memoryMi >= 48 ? -2 : -3);
+    const priorities = lasting(podsOf(objects)).map(
+      (pod) => [componentOf(pod), pod.spec.priorityClassName, askedFor(pod).memoryMi] as const,
+    );
+    expect(priorities.length).toBe(Object.keys(compactPods()).length);
+    for (const [name, className, memoryMi] of priorities)
+      expect(className === undefined ? 0 : classes.get(className), `${name}, ${className}`).toBe(priorityOf(memoryMi));
+  });
+
   it('has no other pods than those of the tables', async () => {
     const objects = await renderAll({
       topology: 'compact',

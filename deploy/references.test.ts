@@ -62,6 +62,13 @@ describe.each(cases)('$topology, $environment, entrance $entrance', ({ topology,
     expect(empty.map(({ metadata }) => metadata.name)).toEqual([]);
   });
 
+  it('gives pods no class of priority that is not made: they would never come', () => {
+    const classes = objects.filter(({ kind }) => kind === 'PriorityClass').map(({ metadata }) => metadata.name);
+    const named = pods.flatMap((pod) => (pod.spec.priorityClassName ? [`${nameOf(pod)}: ${pod.spec.priorityClassName}`] : []));
+    expect(named.length).toBeGreaterThan(0);
+    expect(named.filter((text) => !classes.some((name) => text.endsWith(`: ${name}`)))).toEqual([]);
+  });
+
   it('leads every host and port that a pod is told to a pod that listens, which the network policies let it reach', () => {
     const problems: string[] = [];
     for (const pod of pods) {

@@ -123,7 +123,7 @@ test('the classes of Gateway and Ingress are settings, which reach the chart', a
   const ran = await root.run(['-I', 'k8s', 'render'], { env: { HELM: helm.path, K8S_IMAGE: 'waybill/waybill:1' } });
   expect(ran.code, ran.err).toBe(0);
   const { entrance } = parse(readFileSync(join(root.root, 'env', 'prod', 'waybill-values.yaml'), 'utf8'));
-  expect(entrance).toEqual({
+  expect(entrance).toMatchObject({
     type: 'gatewayApi',
     host: 'shop.example.com',
     gatewayApi: { className: 'envoy' },

@@ -26,7 +26,7 @@ spec:
   automountServiceAccountToken: false
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ $root.Values.terminationGracePeriodSeconds }}
-  {{- with $root.Values.priorityClassName }}
+  {{- with $component.priorityClassName | default $root.Values.priorityClassName }}
   priorityClassName: {{ . }}
   {{- end }}
   {{- with $root.Values.image.pullSecrets }}
