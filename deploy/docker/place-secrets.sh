@@ -3,19 +3,22 @@
 # reads them there. The files on the host are for the installation's own user alone. CONSUMERS is a list of NAME=UID. Safe to repeat:
 # a file is exchanged in one step, and what is no longer among the secrets goes.
 set -eu
+umask 077
 
 for consumer in $CONSUMERS; do
   name=${consumer%=*}
   uid=${consumer#*=}
   for file in /from/"$name"/*; do
     key=${file##*/}
-    install -o "$uid" -g "$uid" -m 0400 "$file" /to/"$name"/.new
-    mv /to/"$name"/.new /to/"$name"/"$key"
+    cat "$file" > /to/"$name"/.new
+    chmod 0400 /to/"$name"/.new
+    chown "$uid:$uid" /to/"$name"/.new
+    mv -f /to/"$name"/.new /to/"$name"/"$key"
   done
   for file in /to/"$name"/*; do
-    [ -e /from/"$name"/"${file##*/}" ] || rm "$file"
+    [ -e /from/"$name"/"${file##*/}" ] || rm -f "$file"
   done
-  chown "$uid:$uid" /to/"$name"
   chmod 0500 /to/"$name"
+  chown "$uid:$uid" /to/"$name"
   echo "$name has its secrets"
 done
