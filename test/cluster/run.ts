@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { imageTag } from '../../apps/cli/images/tag.ts';
 import { run } from './command.ts';
+import type { RecipeName } from './image/recipes.ts';
 import { loadImages } from './images.ts';
 
 const { env } = process;
@@ -50,8 +51,10 @@ child.once('close', (code) => {
 /** Those that the topology needs, and Waybill's own under a second tag to upgrade to. */
 async function images(): Promise<NodeJS.ProcessEnv> {
   const { tag } = await imageTag(env);
-  const rest = ['postgres', 'temporal', 'temporal-admin-tools', 'temporal-ui', 'valkey', 'prometheus', 'otel-collector'] as const;
-  const [first] = await loadImages(['waybill', ...rest, ...(topology === 'services' ? (['kafka'] as const) : [])], tag);
+  const names: RecipeName[] = ['waybill', 'postgres', 'temporal', 'temporal-admin-tools', 'temporal-ui', 'valkey'];
+  if (env['K8S_MONITORING'] !== 'false') names.push('prometheus', 'otel-collector');
+  if (topology === 'services') names.push('kafka');
+  const [first] = await loadImages(names, tag);
   const [next] = await loadImages(['waybill'], `${tag}-next`);
   return { ...(first && { K8S_IMAGE: first }), ...(next && { CLUSTER_NEXT_IMAGE: next }) };
 }
