@@ -147,5 +147,6 @@ async function removeAll(): Promise<void> {
       { timeout: 60_000, interval: 1_000 },
     );
   }
+  await kubectl('delete', 'priorityclasses', '--selector', ours); // Helm takes over none that it did not make
   await kubectl('delete', 'nodes', ...nodes, '--ignore-not-found', '--wait=false');
 }
