@@ -280,6 +280,16 @@ describe('an installation in Docker', () => {
     expect((await root.run(['local', 'logs', 'postgre'])).err).toContain('there is no container "postgre"; did you mean postgres?');
   });
 
+  test('replays running orders with the image of the next start', async () => {
+    using root = await createServerRoot({ 'compose run': 'exit 5' });
+    await root.run(['local', 'start', '--docker']);
+    expect(await root.run(['upgrade', '--check', '--sample', '7'], { LOCAL_IMAGE: 'registry.example/waybill:2' })).toMatchObject({
+      code: 5,
+    });
+    expect(root.calls().at(-1)).toBe('compose run --rm --no-TTY --no-deps waybill check-upgrade --sample 7');
+    expect(readFileSync(join(root.root, 'docker', 'compose.yaml'), 'utf8')).toContain('image: registry.example/waybill:2');
+  });
+
   test('that was never started is said', async () => {
     using root = await createServerRoot();
     const { code, err } = await root.run(['local', 'stop'], { LOCAL_DOCKER: 'true' });

@@ -80,6 +80,18 @@ export async function workInDocker(context: Context, job: 'migrate' | 'seed', do
   print(context, { job, done: !context.dryRun }, [context.dryRun ? `would ${job} the databases of ${context.root.path}` : done]);
 }
 
+/** Replays running orders with the image of the next start, in a container beside those that run. Exit code 5 when one would stop. */
+export async function checkUpgradeInDocker(context: Context, sample: string): Promise<number> {
+  const { root, json } = context;
+  const configuration = loadConfiguration(root, context.io.env);
+  const image = await imageFor(context, configuration);
+  const tools = await openProject(context);
+  await requireImage(tools, configuration, image);
+  writeProject(root, createProject(root, configuration, image));
+  const options = ['--sample', sample, ...(json ? ['--json'] : [])];
+  return tools.attach('docker', composeArgs(root, 'run', '--rm', '--no-TTY', '--no-deps', 'waybill', 'check-upgrade', ...options));
+}
+
 function summary(context: Context, configuration: Configuration, reachable: boolean): string[] {
   const { flag } = context.root;
   const { apiUrl, listenUrl, cli } = configuration;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { loadConfiguration } from '../configuration.ts';
 import { type Context, print } from '../context.ts';
-import { refuseInDocker } from '../docker/lifecycle.ts';
+import { checkUpgradeInDocker, usesDocker } from '../docker/lifecycle.ts';
 import { CommandError } from '../failure.ts';
 import { openSession } from '../k8s/session.ts';
 import { checkInCluster } from './in-cluster.ts';
@@ -21,10 +21,7 @@ export async function upgrade(context: Context, options: Options): Promise<numbe
     print(context, { would: 'replay', sample: Number(sample) }, [`would replay up to ${sample} orders; nothing is changed by it`]);
     return 0;
   }
-  if (options.env === undefined) {
-    refuseInDocker(context, 'Temporal is reached by containers only', 'docs/single-server.md, "Upgrade", has the command');
-    return checkHere(context, sample);
-  }
+  if (options.env === undefined) return usesDocker(context) ? checkUpgradeInDocker(context, sample) : checkHere(context, sample);
   const { report, lines, code } = await checkInCluster(openSession(context, options), sample);
   print(context, report, lines);
   return code;
