@@ -108,7 +108,8 @@ describe('local start --docker', () => {
     });
     expect(await root.run(['local', 'do', 'seed'], { LOCAL_IMAGE: '' })).toMatchObject({ code: 0, out: 'the demo catalogue is there' });
     expect(await root.run(['local', 'logs', 'waybill', '-n', '7'], { LOCAL_IMAGE: '' })).toMatchObject({ code: 0 });
-    expect(await root.run(['local', 'restart'], { LOCAL_IMAGE: '' })).toMatchObject({ code: 0 });
+    const restarted = await root.run(['local', 'restart', '--json'], { LOCAL_IMAGE: '' });
+    expect(JSON.parse(restarted.out)).toMatchObject({ running: true, image: 'registry.example/waybill:2' });
     expect(await root.run(['local', 'stop'], { LOCAL_IMAGE: '' })).toMatchObject({ code: 0 });
     const calls = root.calls().filter((call) => /^compose (up|run|logs|stop)|^image/.test(call));
     expect(calls).toMatchInlineSnapshot(`

@@ -1,6 +1,14 @@
 import type { Command } from 'commander';
 import type { Act, Context } from '../context.ts';
-import { refuseInDocker, showDockerLogs, showDockerStatus, startDocker, stopDocker, usesDocker } from '../docker/lifecycle.ts';
+import {
+  refuseInDocker,
+  restartDocker,
+  showDockerLogs,
+  showDockerStatus,
+  startDocker,
+  stopDocker,
+  usesDocker,
+} from '../docker/lifecycle.ts';
 import { renderCommand } from '../docker/render.ts';
 import { examples } from '../examples.ts';
 import { CommandError } from '../failure.ts';
@@ -55,10 +63,7 @@ export function addLocal(program: Command, act: Act): void {
     .addHelpText('after', examples('waybill config save -s PORT=3001 && waybill local restart'))
     .action(
       act(async (context) => {
-        if (usesDocker(context)) {
-          await stopDocker({ ...context, json: false });
-          return startDocker(context);
-        }
+        if (usesDocker(context)) return restartDocker(context);
         await stop(context, { mayBeStopped: true });
         return startDetached(context);
       }),

@@ -132,11 +132,19 @@ async function openProject(context: Context): Promise<Tools> {
 
 /** Containers, volumes and certificates stay; also a reboot starts nothing then. */
 export async function stopDocker(context: Context): Promise<undefined> {
-  const tools = await openProject(context);
-  await compose(context, tools, ['stop'], { timeoutMs: 300_000 });
+  await stopContainers(context);
   print(context, { stopped: !context.dryRun }, [
     context.dryRun ? 'would stop the containers' : 'stopped; the data stays, and "start" goes on where this was',
   ]);
+}
+
+async function stopContainers(context: Context): Promise<void> {
+  await compose(context, await openProject(context), ['stop'], { timeoutMs: 300_000 });
+}
+
+export async function restartDocker(context: Context): Promise<undefined> {
+  if (existsSync(composePath(context.root))) await stopContainers(context);
+  return startDocker(context);
 }
 
 /** Exit code 6 unless everything that should run does, and is healthy. */
