@@ -26,7 +26,8 @@ function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    if (isNodeError(cause) && cause.code === 'ENOENT') return '';
+    // A root folder that cannot be there has no file either; whoever makes it says what is wrong with it.
+    if (isNodeError(cause) && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')) return '';
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new CommandError('forbidden', `${path} cannot be read: ${reason}`, { fix: 'make it readable for you', cause });
   }
