@@ -1,5 +1,6 @@
 import { type Context, print } from '../context.ts';
 import { CommandError, Interrupted } from '../failure.ts';
+import { begunAt } from './quickstart.ts';
 import { type Release, releasesOf, selectReleases } from './releases.ts';
 import { openSession, type Session } from './session.ts';
 import type { SelectOptions } from './status.ts';
@@ -84,6 +85,16 @@ export async function remove(context: Context, options: SelectOptions & { yes?: 
     if (!options.volumes) continue;
     await tools.change('kubectl', ['delete', 'pvc', '--namespace', namespace, '--selector', `app.kubernetes.io/instance=${name}`]);
   }
+  // All environments keep their data there; the next quickstart begins anew, with goods to sell.
+  if (options.volumes && releases.some(({ part }) => part === 'infra'))
+    await tools.change('kubectl', [
+      'annotate',
+      'namespaces',
+      '--selector',
+      'app.kubernetes.io/part-of=waybill',
+      '--overwrite',
+      `${begunAt}-`,
+    ]);
   const kept = options.volumes ? 'volumes are gone, secrets stay' : 'volumes and secrets stay, so that "quickstart" brings everything back';
   print(context, { deleted: releases.map(({ name }) => name), volumes: options.volumes ?? false }, [
     `${what} ${context.dryRun ? 'would be' : 'is'} deleted; ${kept}`,

@@ -50,7 +50,7 @@ export async function quickstart(context: Context, options: QuickstartOptions): 
 }
 
 /** Set on the namespace once an installation has its first goods, whoever they are from: later ones are the shop's own business. */
-const begunAt = 'waybill.dev/begun-at';
+export const begunAt = 'waybill.dev/begun-at';
 
 async function wasBegun({ tools, environment }: Session): Promise<boolean> {
   const { stdout } = await tools.read('kubectl', ['get', 'namespace', environment, '--output', 'json']);
