@@ -141,6 +141,7 @@ async function fillPostgres(root: Root): Promise<ImageConfig> {
   const from = join(packages, 'usr/lib/x86_64-linux-gnu');
   for (const name of ['psql', 'pg_isready'])
     await root.program(join(packages, 'usr/lib/postgresql/15/bin', name), `/usr/local/bin/${name}`, { from });
+  await root.program('/usr/bin/flock', '/usr/bin/flock');
   await root.copy('/usr/lib/locale/C.utf8', '/usr/lib/locale/C.utf8');
   await root.folder('/run/postgresql', 0o2777);
   const entrypoint = '/usr/local/bin/docker-entrypoint.sh';
