@@ -49,10 +49,11 @@ export async function objects(kind: string, ...args: string[]): Promise<KubeObje
   return items;
 }
 
-/** Pods that run, without those of Jobs. */
+/** Pods that run, without those of Jobs and those that go. */
 export async function runningPods(...namespaces: readonly string[]): Promise<KubeObject[]> {
   const lists = await Promise.all(namespaces.map((namespace) => objects('pods', '--namespace', namespace)));
-  return lists.flat().filter(({ status, metadata }) => status?.phase === 'Running' && metadata.labels?.['job-name'] === undefined);
+  const lasts = ({ metadata }: KubeObject) => metadata.deletionTimestamp === undefined && metadata.labels?.['job-name'] === undefined;
+  return lists.flat().filter((pod) => pod.status?.phase === 'Running' && lasts(pod));
 }
 
 export const componentOf = ({ metadata }: KubeObject): string => metadata.labels?.['app.kubernetes.io/component'] ?? metadata.name;
