@@ -8,15 +8,12 @@ import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { helmMajors } from '../test/tools/helm.ts';
 import { reservedConnections, temporalConnections } from './budgets.ts';
-import { deployFile, render, renderText, type Settings, topologies } from './testing/render.ts';
+import { deployFile, render, renderText, type Settings, settingsOf, topologies } from './testing/render.ts';
 import { nameOf, type Pod, podsOf } from './testing/workloads.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: values and manifests as YAML has them; the tests read what they check
 type Yaml = any;
 const readYaml = (path: string): Yaml => parse(readFileSync(deployFile(path), 'utf8'), { merge: true });
-
-/** A file of values, for the renderer of the tests, which takes values by their first key. */
-const settingsOf = (path: string): Settings => readYaml(path);
 
 const platform = (set: Settings = {}): Promise<KubeObject[]> => render({ chart: 'platform', set });
 const find = (objects: readonly KubeObject[], kind: string, name: string | RegExp): KubeObject => {

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { parseManifests } from '@waybill/cli/k8s/manifests';
 import type { KubeObject } from '@waybill/cli/k8s/objects';
+import { parse } from 'yaml';
 import { findHelm, type HelmMajor } from '../../test/tools/helm.ts';
 import type { Topology } from '../budgets.ts';
 
@@ -19,6 +20,9 @@ export const entrances = ['none', 'gatewayApi', 'ingress', 'caddy'] as const;
 
 /** Values by their path: `{ 'entrance.type': 'caddy' }`. */
 export type Settings = Readonly<Record<string, string | number | boolean | readonly unknown[] | object>>;
+
+/** A file of values, for `set`, which takes values by their first key. */
+export const settingsOf = (path: string): Settings => parse(readFileSync(deployFile(path), 'utf8'), { merge: true });
 
 /** `alone`: prod without staging beside it. */
 export type Rendering = {
@@ -66,6 +70,7 @@ async function template(rendering: Rendering): Promise<string> {
       deployFile(`charts/${chart}`),
       '--namespace',
       namespaceOf(rendering),
+      ...['--kube-version', '1.36.0'], // a Helm 3 of `go install` believes in 1.20
       ...files.flatMap((file) => ['--values', file]),
       ...Object.entries(set).flatMap(([path, value]) => ['--set-json', `${path}=${JSON.stringify(value)}`]),
     ],
