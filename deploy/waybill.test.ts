@@ -67,6 +67,19 @@ describe.each(cases)('the chart waybill: $topology, $environment, entrance $entr
     }
   });
 
+  it('gives a process that hangs no time to drain: its liveness probe has a bound, and ends it soon', async () => {
+    const pods = podsOf(await render({ chart: 'waybill', topology, environment, set })).filter(
+      ({ owner, spec }) => owner.kind !== 'Job' && spec.containers[0].name !== 'caddy',
+    );
+    expect(pods.length).toBeGreaterThan(0);
+    for (const { livenessProbe } of pods.map(({ spec }) => spec.containers[0])) {
+      expect(livenessProbe.timeoutSeconds).toBeLessThanOrEqual(10);
+      expect(
+        livenessProbe.periodSeconds * livenessProbe.failureThreshold + livenessProbe.terminationGracePeriodSeconds,
+      ).toBeLessThanOrEqual(45);
+    }
+  });
+
   it('gives a pod time to drain before it is killed', async () => {
     const objects = await render({ chart: 'waybill', topology, environment, set });
     const { data } = one(objects, 'ConfigMap', 'waybill-config') as KubeObject & { data: Record<string, string> };

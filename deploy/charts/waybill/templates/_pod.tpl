@@ -88,6 +88,8 @@ spec:
         periodSeconds: 10
         timeoutSeconds: 5
         failureThreshold: 3
+        # Who does not answer cannot end in order either.
+        terminationGracePeriodSeconds: 5
       readinessProbe:
         httpGet: { path: /readyz, port: {{ $component.probePort }} }
         periodSeconds: 5
