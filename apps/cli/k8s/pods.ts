@@ -1,5 +1,7 @@
 import { type Context, print } from '../context.ts';
 import { CommandError, Interrupted } from '../failure.ts';
+import { besideLabel } from './builds.ts';
+import { historyOf } from './helm.ts';
 import { begunAt } from './quickstart.ts';
 import { type Release, releasesOf, selectReleases } from './releases.ts';
 import { openSession, type Session } from './session.ts';
@@ -67,6 +69,7 @@ export async function remove(context: Context, options: SelectOptions & { yes?: 
   const session = openSession(context, options);
   const { environment, tools } = session;
   const releases = selectReleases(session, options.part ?? 'apps');
+  if (!context.dryRun) await refuseOthers(session, releases);
   const what = releases.map(({ name, namespace }) => `${name} (${namespace})`).join(', ');
   if (!options.yes && !context.dryRun) await confirm(context, `${what}${options.volumes ? ' with all data' : ''}`, environment);
   for (const { name, namespace } of releases.toReversed()) {
@@ -99,6 +102,18 @@ export async function remove(context: Context, options: SelectOptions & { yes?: 
   print(context, { deleted: releases.map(({ name }) => name), volumes: options.volumes ?? false }, [
     `${what} ${context.dryRun ? 'would be' : 'is'} deleted; ${kept}`,
   ]);
+}
+
+/** Helm takes out what Helm has put there. The rest would stay in parts, and keep its volumes in use. */
+async function refuseOthers(session: Session, releases: readonly Release[]): Promise<void> {
+  for (const release of releases) {
+    if ((await historyOf(session, release)).length > 0) continue;
+    const workloads = await workloadsOf(session, release);
+    if (workloads.every(({ metadata }) => metadata.labels?.[besideLabel] !== undefined)) continue; // ours, or none
+    throw new CommandError('conflict', `${release.name} in ${release.namespace} was not installed by Helm, so it cannot be deleted by it`, {
+      fix: `"kubectl delete -k ${session.context.root.path}" takes out what "kubectl apply -k" has put there: all of it, with the data`,
+    });
+  }
 }
 
 async function confirm(context: Context, what: string, word: string): Promise<void> {
