@@ -29,6 +29,7 @@ export type Deployment = {
 
 const changeTimeoutMs = 30_000; // the server tells every partition of every task queue before it answers
 const notFound = 5;
+const failedPrecondition = 9;
 const { WorkerDeploymentVersionStatus: Status, TaskQueueType } = protocol.temporal.api.enums.v1;
 
 const statusNames = new Map<number, BuildStatus>([
@@ -62,6 +63,9 @@ export async function readDeployment({ client, connection }: Temporal, name: str
     };
   } catch (error) {
     if (isGrpcServiceError(error) && error.code === notFound) return undefined;
+    // Temporal keeps builds in workflows of its own, and for some seconds after its start nobody works on those.
+    if (isGrpcServiceError(error) && error.code === failedPrecondition)
+      throw new WaybillError('unavailable', `Temporal cannot say yet which builds ${name} has: ${error.details}`, { cause: error });
     throw fromTemporalError(error) ?? error;
   }
 }

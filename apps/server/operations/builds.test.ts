@@ -31,11 +31,17 @@ function temporalThat(answers: Answer[]) {
 const silent = (): never => {
   throw new WaybillError('unavailable', 'Temporal did not answer in time');
 };
+/** What Temporal says while its own workers have not started. */
+const ownWorkersAway = (): never => {
+  const details = 'no poller seen for task queue recently, worker may be down';
+  throw Object.assign(new Error(`9 FAILED_PRECONDITION: ${details}`), { code: 9, details, metadata: {} });
+};
 const options = { prefix: 'waybill', buildId: '2', services: ['orders'], timeoutMs: 10_000 };
 
 test('a Temporal that has just started, and workers that it does not know yet, are waited for', async () => {
   const { temporal, made } = temporalThat([
     silent,
+    ownWorkersAway,
     () => ({ builds: [] }),
     () => ({ current: '1', builds: ['1'] }),
     () => ({ current: '1', builds: ['2', '1'] }),
