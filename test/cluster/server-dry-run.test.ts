@@ -23,7 +23,7 @@ const definitions = [
   { module: 'github.com/traefik/traefik/v3@v3.7.13', folder: 'docs/content/reference/dynamic-configuration' },
 ];
 const needed =
-  /_(gateways|httproutes|grpcroutes|servicemonitors|podmonitors|prometheusrules|scaledobjects|triggerauthentications|externalsecrets|clienttrafficpolicies|tlsoptions)\.yaml$/;
+  /_(gatewayclasses|gateways|httproutes|grpcroutes|servicemonitors|podmonitors|prometheusrules|scaledobjects|triggerauthentications|externalsecrets|clienttrafficpolicies|tlsoptions)\.yaml$/;
 
 beforeAll(async () => {
   requireCluster();
