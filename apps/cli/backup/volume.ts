@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { createMeter } from '@waybill/kernel/stream-meter';
 import { printCommand } from '../context.ts';
 import { CommandError } from '../failure.ts';
+import { applyObject } from '../k8s/apply.ts';
 import { imageOf } from '../k8s/image.ts';
 import type { Session } from '../k8s/session.ts';
 
@@ -32,9 +33,7 @@ export async function openVolume(session: Session, place: Place): Promise<Volume
   const name = `waybill-files-${randomBytes(3).toString('hex')}`;
   const { repository, tag, digest } = await imageOf(session);
   const image = digest === undefined ? `${repository}:${tag}` : `${repository}@${digest}`;
-  await tools.change('kubectl', ['apply', '--server-side', '--field-manager=waybill', '-f', '-'], {
-    input: JSON.stringify(podOf(name, image, place)),
-  });
+  await applyObject(tools, podOf(name, image, place));
   const close = async () => {
     await tools.change('kubectl', ['delete', 'pod', '--namespace', namespace, name, '--grace-period=1', '--ignore-not-found']);
   };

@@ -1,7 +1,8 @@
-import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { loadConfiguration } from '../configuration.ts';
 import { type Context, print } from '../context.ts';
+import { removeOthers } from '../rendered-folder.ts';
 import type { Root } from '../root.ts';
 import { generateSecrets, readSecrets } from '../secrets.ts';
 import { writeWhole } from '../yaml-file.ts';
@@ -16,22 +17,23 @@ export const composePath = (root: Root): string => join(dockerFolder(root), 'com
 export function writeProject(root: Root, project: Project): string[] {
   const folder = dockerFolder(root);
   makeFolder(folder, 0o755);
-  const files = new Map(Object.entries({ ...project.files, 'compose.yaml': composeFile(project) }));
+  const files = new Map<string, string>();
+  const write = (name: string, text: string, modes: { file: number; folder: number }) => {
+    const path = join(folder, name);
+    files.set(path, text);
+    writeFile(path, text, modes.file, modes.folder);
+  };
   // Read by containers whose users are none of this machine's.
-  for (const [name, text] of files) writeFile(join(folder, name), text, 0o644, 0o755);
+  const open = { file: 0o644, folder: 0o755 };
+  for (const [name, text] of Object.entries({ ...project.files, 'compose.yaml': composeFile(project) })) write(name, text, open);
+  const closed = { file: 0o600, folder: 0o700 };
+  makeFolder(join(folder, 'secrets'), closed.folder);
   const secrets = readSecrets(root, 'prod');
   for (const consumer of consumerNames) {
-    for (const [key, value] of Object.entries(secretFilesOf(consumer, secrets))) {
-      files.set(join('secrets', consumer, key), value);
-      makeFolder(join(folder, 'secrets'), 0o700);
-      writeFile(join(folder, 'secrets', consumer, key), value, 0o600, 0o700);
-    }
+    for (const [key, value] of Object.entries(secretFilesOf(consumer, secrets))) write(join('secrets', consumer, key), value, closed);
   }
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (entry.isFile() && !files.has(path.slice(folder.length + 1))) rmSync(path);
-  }
-  return [...files.keys()].map((name) => join(folder, name));
+  removeOthers(folder, files);
+  return [...files.keys()];
 }
 
 function writeFile(path: string, text: string, mode: number, folderMode: number): void {

@@ -2,6 +2,7 @@ import type { Configuration } from '../configuration.ts';
 import { CommandError } from '../failure.ts';
 import type { Root } from '../root.ts';
 import { readSecrets } from '../secrets.ts';
+import { applyObject, listOf } from './apply.ts';
 import type { KubeObject } from './objects.ts';
 import type { Environment } from './releases.ts';
 import type { Session } from './session.ts';
@@ -81,8 +82,5 @@ export async function applySecrets(session: Session, namespaces: readonly string
   }
   const wanted = all.filter(({ metadata }) => namespaces.includes(metadata.namespace ?? ''));
   if (wanted.length === 0 && !context.dryRun) return;
-  // Applied by the server: the client would repeat every value in an annotation.
-  await tools.change('kubectl', ['apply', '--server-side', '--force-conflicts', '--field-manager=waybill', '-f', '-'], {
-    input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: wanted }),
-  });
+  await applyObject(tools, listOf(wanted), { force: true });
 }

@@ -2,6 +2,7 @@ import { proseOf } from '../context.ts';
 import { CommandError, Interrupted } from '../failure.ts';
 import { buildsOfOrders, makeCurrentIn } from '../temporal/builds.ts';
 import { requireReplay } from '../upgrade/in-cluster.ts';
+import { applyObject } from './apply.ts';
 import {
   type BuildWorkers,
   beside,
@@ -98,11 +99,7 @@ export async function keepBeside(session: Session, release: Release, revision: n
   const seen = await askTemporal(session);
   const needed = new Set(buildsToKeep({ wanted: '', running: goes, remembered: [], seen }).map(({ tag }) => tag));
   const stay = goes.filter(({ image }) => needed.has(image.tag));
-  for (const workers of stay) {
-    await session.tools.change('kubectl', ['apply', '--server-side', '--force-conflicts', '--field-manager=waybill', '-f', '-'], {
-      input: JSON.stringify(beside(workers, release)),
-    });
-  }
+  for (const workers of stay) await applyObject(session.tools, beside(workers, release), { force: true });
   return stay.map(({ buildId }) => buildId);
 }
 

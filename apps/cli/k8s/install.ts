@@ -1,6 +1,7 @@
 import { proseOf } from '../context.ts';
 import { generateSecrets, secretsPath } from '../secrets.ts';
 import { adoptSecrets } from './adopt.ts';
+import { applyObject, listOf } from './apply.ts';
 import { applySecrets } from './cluster-secrets.ts';
 import { handOver, prepareHandOver, removeBeside } from './hand-over.ts';
 import { installRelease } from './helm.ts';
@@ -41,9 +42,7 @@ export async function installAll(begun: Session, releases: readonly Release[], o
   const { context, tools } = session;
   let rendered = await render(session);
   const namespaces = releases.map(({ namespace }) => namespace);
-  await tools.change('kubectl', ['apply', '--server-side', '--force-conflicts', '--field-manager=waybill', '-f', '-'], {
-    input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: namespaces.map(namespaceObject) }),
-  });
+  await applyObject(tools, listOf(namespaces.map(namespaceObject)), { force: true });
   await applySecrets(session, namespaces);
   if (!context.dryRun) await requireSecrets(session, releases, rendered);
   for (const release of releases) {

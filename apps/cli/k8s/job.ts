@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { print, proseOf } from '../context.ts';
 import { CommandError } from '../failure.ts';
+import { applyObject } from './apply.ts';
 import { explain } from './explain.ts';
 import { componentOf, type KubeObject } from './objects.ts';
 import { observe } from './observe.ts';
@@ -22,7 +23,7 @@ export async function runJob(session: Session, work: ClusterJob): Promise<undefi
   }
   const job = jobFor(template, work);
   const { name } = job.metadata;
-  await tools.change('kubectl', ['apply', '--server-side', '--field-manager=waybill', '-f', '-'], { input: JSON.stringify(job) });
+  await applyObject(tools, job);
   if (context.dryRun) return;
   const deadline = Date.now() + configuration.cli.K8S_TIMEOUT;
   for (;;) {

@@ -1,7 +1,8 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { CommandError } from '../failure.ts';
+import { removeOthers } from '../rendered-folder.ts';
 import { createRoot, type Root } from '../root.ts';
 import { writeWhole } from '../yaml-file.ts';
 import { environmentSecrets } from './cluster-secrets.ts';
@@ -123,14 +124,6 @@ function writeFiles(files: ReadonlyMap<string, string>): void {
     if (readIfThere(path) === text) continue;
     mkdirSync(dirname(path), { recursive: true });
     writeWhole(path, text, 0o644);
-  }
-}
-
-/** The folder is ours alone: what is in it and no longer rendered goes. */
-function removeOthers(folder: string, files: ReadonlyMap<string, string>): void {
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (entry.isFile() && !files.has(path)) rmSync(path);
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Context, print, proseOf } from '../context.ts';
 import { CommandError } from '../failure.ts';
+import { applyObject, listOf } from '../k8s/apply.ts';
 import { installAll, prepareSecrets } from '../k8s/install.ts';
 import { componentOf } from '../k8s/objects.ts';
 import { type Release, releasesOf } from '../k8s/releases.ts';
@@ -38,9 +39,7 @@ async function again(session: Session, component: string, done: string): Promise
     });
   }
   await tools.change('kubectl', ['delete', 'job', job.metadata.name, '--namespace', platform.namespace, '--ignore-not-found', '--wait']);
-  await tools.change('kubectl', ['apply', '--server-side', '--force-conflicts', '--field-manager=waybill', '-f', '-'], {
-    input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
-  });
+  await applyObject(tools, listOf(objects), { force: true });
   if (!context.dryRun) await waitForRelease(session, platform, { selector: `app.kubernetes.io/component=${component}` });
   const log = context.dryRun
     ? undefined

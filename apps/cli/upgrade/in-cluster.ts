@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { UpgradeReport } from '@waybill/server/operations/check-upgrade';
 import { proseOf } from '../context.ts';
 import { CommandError } from '../failure.ts';
+import { applyObject } from '../k8s/apply.ts';
 import type { BuildWorkers } from '../k8s/builds.ts';
 import { componentOf, type KubeObject, nameOf } from '../k8s/objects.ts';
 import { findingsOf, lastWords } from '../k8s/observe.ts';
@@ -25,7 +26,7 @@ export async function checkInCluster(session: Session, sample: string, rendered?
   if (!worker) throw new CommandError('not_found', `the chart waybill has no worker of orders in ${environment}`, { fix: 'turn it on' });
   const job = jobLike(worker, ['check-upgrade', '--json', '--sample', sample]);
   const target = ['--namespace', environment, `job/${job.metadata.name}`];
-  await tools.change('kubectl', ['apply', '--server-side', '--field-manager=waybill', '-f', '-'], { input: JSON.stringify(job) });
+  await applyObject(tools, job);
   let failed: boolean;
   let stdout: string;
   try {
