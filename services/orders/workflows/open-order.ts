@@ -141,29 +141,27 @@ export function openOrder(input: OrderInput) {
   }
 
   /** Shows that a step waits for its owner, which can take as long as an outage does. */
-  async function showStep<T>(step: string, answer: Promise<T>): Promise<T> {
-    const key = `step/${++farSteps}`;
-    waits.set(key, { kind: 'step', step, since: new Date().toISOString() });
-    writer.touch();
-    writer.rest();
-    try {
-      return await answer;
-    } finally {
-      waits.delete(key);
-      writer.touch();
-    }
+  function showStep<T>(step: string, answer: Promise<T>): Promise<T> {
+    return show(`step/${++farSteps}`, { kind: 'step', step }, () => answer);
   }
 
   /** Waits until it is over, and meanwhile shows for what. False when the time, if there is a limit, ran out first. */
   async function wait(key: string, waiting: Omit<WaitingFor, 'since'>, over: () => boolean, limitMs?: number): Promise<boolean> {
     if (over()) return true; // nobody could see it wait
+    return show(key, waiting, async () => {
+      if (limitMs !== undefined) return condition(over, limitMs);
+      await condition(over);
+      return true;
+    });
+  }
+
+  /** Shows what the order waits for until that has come. */
+  async function show<T>(key: string, waiting: Omit<WaitingFor, 'since'>, until: () => Promise<T>): Promise<T> {
     waits.set(key, { since: new Date().toISOString(), ...waiting });
     writer.touch();
     writer.rest();
     try {
-      if (limitMs !== undefined) return await condition(over, limitMs);
-      await condition(over);
-      return true;
+      return await until();
     } finally {
       waits.delete(key);
       writer.touch();
