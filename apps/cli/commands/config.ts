@@ -8,9 +8,8 @@ import { budgetAdvice, budgetOf, describeBudget } from '../k8s/budgets.ts';
 import { edit } from '../k8s/edit.ts';
 import { parseEnvironment } from '../k8s/releases.ts';
 import { renderCommand } from '../k8s/render-command.ts';
-import { createRoot } from '../root.ts';
+import { writeChoices } from '../save-choices.ts';
 import { readSecrets } from '../secrets.ts';
-import { readYamlFile, writeYamlFile } from '../yaml-file.ts';
 
 const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
 
@@ -69,15 +68,11 @@ function save(context: Context, options: { set?: string[]; unset?: string[] }): 
   }
   // A key that is in the file and is no setting (any more) can be taken out; only adding one is refused.
   for (const { key, value } of changes) if (value !== undefined) checkValue(context, key, value);
-  if (!context.dryRun) {
-    createRoot(context.root);
-    const file = readYamlFile(context.root.config);
-    for (const { key, value } of changes) {
-      if (value === undefined) file.document.delete(key);
-      else file.document.set(key, asScalar(value));
-    }
-    writeYamlFile(file, 0o600);
-  }
+  if (!context.dryRun)
+    writeChoices(
+      context.root,
+      changes.map(({ key, value }) => [key, value === undefined ? undefined : asScalar(value)]),
+    );
   const lines = changes.map(({ key, value }) => (value === undefined ? `${key} is back at its default` : `${key} = ${value}`));
   print(context, { path: context.root.config, changed: changes.map(({ key, value }) => ({ key, value: value ?? null })) }, [
     ...lines,

@@ -6,7 +6,7 @@ import { createTools, type Tools } from '../external/tools.ts';
 import { CommandError } from '../failure.ts';
 import { codecUrl } from '../local/installation.ts';
 import { readiness } from '../local/server.ts';
-import { saveChoices } from '../save-choices.ts';
+import { saveChoices, withChoices } from '../save-choices.ts';
 import { generateSecrets } from '../secrets.ts';
 import { compose, composeArgs, isRunning, type ServiceState, serviceStates } from './compose.ts';
 import { entranceOf } from './entrance.ts';
@@ -24,7 +24,8 @@ const readySeconds = 600;
 
 /** Renders, and starts or exchanges what has changed. Stays on the image it was given until it is given another. */
 export async function startDocker(given: Context, options: { image?: string } = {}): Promise<undefined> {
-  const context = choose(given, options.image);
+  const changes = changesOf(given, options.image); // written only when nothing stands against the start
+  const context = withChoices(given, changes);
   const { root, io } = context;
   const configuration = loadConfiguration(root, io.env);
   checkRoot(context, configuration);
@@ -38,7 +39,7 @@ export async function startDocker(given: Context, options: { image?: string } = 
   await checkPorts(publishedPorts(project.entrance, configuration), states);
   const say = proseOf(context);
   if (!context.dryRun) {
-    saveChoices(given, changesOf(given, options.image));
+    saveChoices(given, changes);
     const made = generateSecrets(root, 'docker');
     if (made.length > 0) say(`secrets generated into ${root.secrets}; keep a copy: without it the data cannot be read`);
     writeProject(root, project);
@@ -52,12 +53,6 @@ export async function startDocker(given: Context, options: { image?: string } = 
   const { apiUrl } = configuration;
   const reachable = context.dryRun || (await readiness(configuration.listenUrl)).ready;
   print(context, { running: !context.dryRun, image, api: apiUrl, reachable }, summary(context, configuration, reachable));
-}
-
-/** The context as it will be once the choices are in config.yml; they are written only when nothing stands against the start. */
-function choose(context: Context, image: string | undefined): Context {
-  const env = { ...context.io.env, ...Object.fromEntries(changesOf(context, image)) };
-  return { ...context, io: { ...context.io, env } };
 }
 
 function changesOf(context: Context, image: string | undefined): [string, string][] {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type Configuration, loadConfiguration } from '../configuration.ts';
 import type { Context } from '../context.ts';
 import { createTools, requireTool, type Tools } from '../external/tools.ts';
-import { saveChoices } from '../save-choices.ts';
+import { saveChoices, withChoices } from '../save-choices.ts';
 import { type Environment, parseEnvironment } from './releases.ts';
 
 /** What every verb about one environment of a cluster works with. */
@@ -37,9 +37,7 @@ export function remember(session: Session, changes: Record<string, string | unde
   const news = Object.entries(changes).filter(([key, value]) => configuration.text(key) !== value);
   if (news.length === 0) return session;
   if (!context.dryRun) saveChoices(context, news);
-  // A choice of now is stronger than what the environment says.
-  const env = { ...context.io.env, ...Object.fromEntries(news) };
-  return openSession({ ...context, io: { ...context.io, env } }, { env: environment });
+  return openSession(withChoices(context, news), { env: environment });
 }
 
 /** The text of a file, or undefined when there is none. */
