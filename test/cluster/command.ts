@@ -10,13 +10,19 @@ export type Ran = { code: number; out: string; err: string };
  * Runs a program to its end, and says how long that took. With CLUSTER_LOG every line goes to that file as it comes, with the
  * seconds since the command began: where it waits can be read there.
  */
-export function run(program: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; title?: string } = {}): Promise<Ran> {
-  const { env = process.env, title } = options;
+export function run(
+  program: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; title?: string; input?: string } = {},
+): Promise<Ran> {
+  const { env = process.env, title, input = '' } = options;
   const started = Date.now();
   const seconds = () => ((Date.now() - started) / 1_000).toFixed(1).padStart(6);
   const log = (line: string) => process.env['CLUSTER_LOG'] && appendFileSync(process.env['CLUSTER_LOG'], `${line}\n`);
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { env, stdio: 'pipe' });
+    child.stdin.on('error', () => {}); // it need not read
+    child.stdin.end(input);
     if (title) log(`\n$ ${title}`);
     const said = { out: '', err: '' };
     const listen = (stream: NodeJS.ReadableStream, to: keyof typeof said) => {

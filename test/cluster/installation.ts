@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { KubeObject } from '../../apps/cli/k8s/objects.ts';
@@ -35,12 +33,15 @@ export async function kubectl(...args: string[]): Promise<string> {
   return out.trim();
 }
 
+export const serverApply = (list: readonly unknown[], ...args: string[]): Promise<Ran> =>
+  run(kubectlProgram(), ['apply', '--server-side', '--force-conflicts', ...args, '-f', '-'], {
+    input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: list }),
+  });
+
 /** Puts objects into the cluster as they are. */
 export async function apply(list: readonly unknown[]): Promise<void> {
-  const child = spawn(kubectlProgram(), ['apply', '--server-side', '--force-conflicts', '-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
-  child.stdin.end(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: list }));
-  const said = await text(child.stderr);
-  if ((child.exitCode ?? (await new Promise((resolve) => child.once('exit', resolve)))) !== 0) throw new Error(`kubectl apply: ${said}`);
+  const { code, err } = await serverApply(list);
+  if (code !== 0) throw new Error(`kubectl apply: ${err}`);
 }
 
 /** Objects of a kind. */

@@ -1,14 +1,12 @@
-import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { KubeObject } from '../../apps/cli/k8s/objects.ts';
 import { entrances, environmentNames, type Rendering, render, type Settings, settingsOf, topologies } from '../../deploy/testing/render.ts';
 import { helmMajors } from '../tools/helm.ts';
 import { goModule } from './image/programs.ts';
-import { apply, kubectl, kubectlProgram, requireCluster } from './installation.ts';
+import { apply, kubectl, requireCluster, serverApply } from './installation.ts';
 
 const namespace = 'waybill-dry-run';
 const clusterScoped = new Set(['ClusterRole', 'ClusterRoleBinding', 'PriorityClass', 'Namespace']);
@@ -106,10 +104,7 @@ test('the API takes every object of every topology, environment, entrance and pr
 
 /** What the API would say to each object, without keeping any. */
 async function tryOut(list: readonly KubeObject[]): Promise<{ taken: number; refused: string[] }> {
-  const args = ['apply', '--dry-run=server', '--server-side', '--force-conflicts', '--field-manager=waybill-dry-run', '-f', '-'];
-  const child = spawn(kubectlProgram(), args, { stdio: ['pipe', 'pipe', 'pipe'] });
-  child.stdin.end(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: list }));
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  const { out, err } = await serverApply(list, '--dry-run=server', '--field-manager=waybill-dry-run');
   const lines = (said: string) => said.split('\n').filter((line) => line.trim() !== '');
   return { taken: lines(out).length, refused: lines(err).filter((line) => !line.startsWith('Warning:')) };
 }
